@@ -1,0 +1,1 @@
+"""Watcher: the metadata service that knows what your data pipelines did."""

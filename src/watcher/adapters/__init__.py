@@ -1,0 +1,1 @@
+"""What connects the domain to the world: one module for each technology and port."""

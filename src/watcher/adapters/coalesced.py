@@ -1,0 +1,162 @@
+"""Requests that are in flight at the same moment in one process become one statement.
+
+A decorator of the ports: the first request of a moment departs at once, so a lone caller waits for nobody;
+what arrives while a statement is under way departs together when it is back.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from copy import copy
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Generic, TypeVar
+
+from watcher.domain.errors import WatcherError
+from watcher.domain.execution import End, Execution, Record, Start
+from watcher.domain.executions import Ended, ExecutionFilter, Executions, Started
+from watcher.domain.page import Page, Slice
+from watcher.domain.pipeline import (
+    Pipeline,
+    PipelineChanges,
+    PipelineDeclaration,
+    PipelineDeclared,
+    Pipelines,
+)
+from watcher.domain.pipeline_type import Reference
+
+BATCH_LIMIT = 256
+LANES = 2
+
+I = TypeVar("I")
+O = TypeVar("O")
+
+
+class Coalescer(Generic[I, O]):
+    """Gathers single items into batches for a verb that takes many.
+
+    At most `lanes` batches of at most `batch_limit` items are under way at once. A caller that gives up
+    leaves its batch alone: what departed is done, what did not depart is dropped.
+    """
+
+    def __init__(
+        self,
+        verb: Callable[[Sequence[I]], Awaitable[list[O]]],
+        batch_limit: int = BATCH_LIMIT,
+        lanes: int = LANES,
+    ) -> None:
+        self._verb = verb
+        self._batch_limit = batch_limit
+        self._free_lanes = lanes
+        self._waiting: deque[tuple[I, asyncio.Future[O]]] = deque()
+        self._departing = False
+        self._flights: set[asyncio.Task[None]] = set()
+
+    async def __call__(self, items: Sequence[I]) -> list[O]:
+        """The verdicts for the items. A list of several is a batch already and goes by itself."""
+        if len(items) != 1:
+            return await self._verb(items)
+        return [await self._boarded(items[0])]
+
+    def _boarded(self, item: I) -> asyncio.Future[O]:
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[O] = loop.create_future()
+        self._waiting.append((item, future))
+        if self._free_lanes and not self._departing:
+            self._departing = True
+            loop.call_soon(self._depart)
+        return future
+
+    def _depart(self) -> None:
+        self._departing = False
+        while self._free_lanes and self._waiting:
+            batch = [self._waiting.popleft() for _ in islice(range(len(self._waiting)), self._batch_limit)]
+            batch = [(item, future) for item, future in batch if not future.done()]
+            if batch:
+                self._free_lanes -= 1
+                flight = asyncio.create_task(self._fly(batch))
+                self._flights.add(flight)
+                flight.add_done_callback(self._landed)
+
+    def _landed(self, flight: asyncio.Task[None]) -> None:
+        self._flights.discard(flight)
+        self._free_lanes += 1
+        self._depart()
+
+    async def _fly(self, batch: list[tuple[I, asyncio.Future[O]]]) -> None:
+        try:
+            verdicts = await self._verb([item for item, _ in batch])
+        except BaseException as error:
+            for _, future in batch:
+                if not future.done():
+                    future.set_exception(_for_one(error))
+            if not isinstance(error, Exception):
+                raise
+        else:
+            for (_, future), verdict in zip(batch, verdicts, strict=True):
+                if not future.done():
+                    future.set_result(verdict)
+
+
+def _for_one(error: BaseException) -> BaseException:
+    """An exception that one waiter may raise without writing into the traceback of another's."""
+    if isinstance(error, asyncio.CancelledError):
+        return RuntimeError("the statement was cancelled at shutdown")
+    return copy(error) if isinstance(error, WatcherError) else error
+
+
+class CoalescedExecutions:
+    """`Executions` whose single starts and ends travel together."""
+
+    def __init__(self, executions: Executions) -> None:
+        self._executions = executions
+        self._start: Coalescer[Start, Started | WatcherError] = Coalescer(executions.start)
+        self._end: Coalescer[End, Ended | WatcherError] = Coalescer(executions.end)
+
+    async def start(self, starts: Sequence[Start]) -> list[Started | WatcherError]:
+        return await self._start(starts)
+
+    async def end(self, ends: Sequence[End]) -> list[Ended | WatcherError]:
+        return await self._end(ends)
+
+    async def record(self, records: Sequence[Record]) -> list[Started | WatcherError]:
+        return await self._executions.record(records)
+
+    async def tree(self, identity: int) -> Sequence[Execution]:
+        return await self._executions.tree(identity)
+
+    async def page(self, wanted: ExecutionFilter, page: Page) -> Slice[Execution]:
+        return await self._executions.page(wanted, page)
+
+
+@dataclass(frozen=True, slots=True)
+class _Declaring:
+    declaration: PipelineDeclaration
+    now: datetime
+
+
+class CoalescedPipelines:
+    """`Pipelines` whose single declarations travel together, under the time of the latest among them."""
+
+    def __init__(self, pipelines: Pipelines) -> None:
+        self._pipelines = pipelines
+        self._declare: Coalescer[_Declaring, PipelineDeclared] = Coalescer(self._declare_together)
+
+    async def declare(
+        self, declarations: Sequence[PipelineDeclaration], now: datetime
+    ) -> list[PipelineDeclared]:
+        return await self._declare([_Declaring(declaration, now) for declaration in declarations])
+
+    async def _declare_together(self, declaring: Sequence[_Declaring]) -> list[PipelineDeclared]:
+        now = max(each.now for each in declaring)
+        return await self._pipelines.declare([each.declaration for each in declaring], now)
+
+    async def change(self, reference: Reference, changes: PipelineChanges, now: datetime) -> Pipeline:
+        return await self._pipelines.change(reference, changes, now)
+
+    async def get(self, identity: int) -> Pipeline:
+        return await self._pipelines.get(identity)
+
+    async def page(self, page: Page, name: str | None = None) -> Slice[Pipeline]:
+        return await self._pipelines.page(page, name)

@@ -1,0 +1,1 @@
+"""The record kept in PostgreSQL, by asyncpg and plain SQL."""

@@ -1,0 +1,114 @@
+"""The object graph: which adapter stands behind which port."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from dependency_injector import containers, providers
+from dependency_injector.providers import Provider
+
+from watcher.adapters.coalesced import CoalescedExecutions, CoalescedPipelines
+from watcher.adapters.memory import MemoryExecutions, MemoryPipelines, MemoryPipelineTypes, MemoryProbes
+from watcher.adapters.postgres.database import Database
+from watcher.adapters.postgres.executions import PostgresExecutions
+from watcher.adapters.postgres.pipeline_types import PostgresPipelineTypes
+from watcher.adapters.postgres.pipelines import PostgresPipelines
+from watcher.adapters.postgres.schema import PostgresProbes
+from watcher.adapters.system_clock import SystemClock
+from watcher.domain.clock import Clock
+from watcher.domain.executions import EndExecution, Executions, StartExecution
+from watcher.domain.health import Probes
+from watcher.domain.pipeline import ChangePipeline, DeclarePipeline, Pipelines
+from watcher.domain.pipeline_type import ChangePipelineType, DeclarePipelineType, PipelineTypes
+from watcher.settings import Settings
+
+MEMORY = "memory://"
+
+
+@dataclass(frozen=True, slots=True)
+class Watcher:
+    """All that Watcher can do: its use cases, and the ports behind them for plain reads and lists."""
+
+    declare_pipeline_type: DeclarePipelineType
+    change_pipeline_type: ChangePipelineType
+    declare_pipeline: DeclarePipeline
+    change_pipeline: ChangePipeline
+    start_execution: StartExecution
+    end_execution: EndExecution
+    pipeline_types: PipelineTypes
+    pipelines: Pipelines
+    executions: Executions
+    probes: Probes
+
+
+def dsn(settings: Settings) -> str:
+    """The database of the settings; `memory://` is the store in memory. Raises `ValueError` when none is set."""
+    if settings.database_url is None:
+        raise ValueError("WATCHER_DATABASE_URL is not set")
+    return settings.database_url.get_secret_value()
+
+
+def _store(settings: Settings) -> str:
+    return "memory" if dsn(settings) == MEMORY else "postgres"
+
+
+class Container(containers.DeclarativeContainer):
+    """One graph for each process and store. `settings` has to be given; anything may be overridden."""
+
+    settings: Provider[Settings] = providers.Dependency(instance_of=Settings)
+    store: Provider[str] = providers.Callable(_store, settings)
+    clock: Provider[Clock] = providers.Singleton(SystemClock)
+
+    database = providers.Singleton(
+        Database,
+        providers.Callable(dsn, settings),
+        pool_size=settings.provided.pool_size,
+        processes=settings.provided.workers,
+        timeout=settings.provided.database_timeout,
+    )
+    memory_pipeline_types = providers.Singleton(MemoryPipelineTypes)
+    memory_pipelines = providers.Singleton(MemoryPipelines, memory_pipeline_types)
+
+    pipeline_types: Provider[PipelineTypes] = providers.Selector(
+        store,
+        memory=memory_pipeline_types,
+        postgres=providers.Singleton(PostgresPipelineTypes, database),
+    )
+    pipelines: Provider[Pipelines] = providers.Selector(
+        store,
+        memory=memory_pipelines,
+        postgres=providers.Singleton(CoalescedPipelines, providers.Singleton(PostgresPipelines, database)),
+    )
+    executions: Provider[Executions] = providers.Selector(
+        store,
+        memory=providers.Singleton(MemoryExecutions, memory_pipelines),
+        postgres=providers.Singleton(CoalescedExecutions, providers.Singleton(PostgresExecutions, database)),
+    )
+    probes: Provider[Probes] = providers.Selector(
+        store,
+        memory=providers.Singleton(MemoryProbes),
+        postgres=providers.Singleton(PostgresProbes, database),
+    )
+    watcher: Provider[Watcher] = providers.Singleton(
+        Watcher,
+        declare_pipeline_type=providers.Singleton(DeclarePipelineType, pipeline_types, clock),
+        change_pipeline_type=providers.Singleton(ChangePipelineType, pipeline_types, clock),
+        declare_pipeline=providers.Singleton(DeclarePipeline, pipelines, clock),
+        change_pipeline=providers.Singleton(ChangePipeline, pipelines, clock),
+        start_execution=providers.Singleton(StartExecution, executions, clock),
+        end_execution=providers.Singleton(EndExecution, executions),
+        pipeline_types=pipeline_types,
+        pipelines=pipelines,
+        executions=executions,
+        probes=probes,
+    )
+
+
+@asynccontextmanager
+async def closing(container: Container) -> AsyncIterator[Watcher]:
+    """The graph's `Watcher`; at the end its connections are closed. Nothing connects before the first call."""
+    try:
+        yield container.watcher()
+    finally:
+        if container.store() == "postgres":
+            await container.database().close()

@@ -1,0 +1,1 @@
+"""The rules of Watcher, in plain Python: no I/O, no clock, no wire format."""

@@ -1,0 +1,27 @@
+"""Time is an argument: whoever needs the present asks a clock."""
+
+from datetime import UTC, datetime
+from typing import Protocol
+
+from watcher.domain.errors import InvalidValue
+
+
+class Clock(Protocol):
+    """Tells the time."""
+
+    def now(self) -> datetime:
+        """The present instant, in UTC."""
+        ...
+
+
+def in_utc(field: str, instant: datetime) -> datetime:
+    """The same instant in UTC; a time without offset is read as UTC.
+
+    Raises `InvalidValue` where the instant in UTC falls outside the years 1 to 9999.
+    """
+    if instant.tzinfo is None:
+        return instant.replace(tzinfo=UTC)
+    try:
+        return instant.astimezone(UTC)
+    except OverflowError:
+        raise InvalidValue(field, "is outside the years 1 to 9999 in UTC") from None

@@ -1,0 +1,55 @@
+"""What can be wrong, in four kinds. A leaf is named by the sentence that is true and carries the facts."""
+
+import re
+from dataclasses import dataclass
+
+
+class WatcherError(Exception):
+    """Something the caller can be told. `str(error)` is a sentence for people."""
+
+    @classmethod
+    def slug(cls) -> str:
+        """The stable name of this error in kebab case, e.g. `execution-already-ended`."""
+        return re.sub(r"(?<!^)(?=[A-Z])", "-", cls.__name__).lower()
+
+    @classmethod
+    def title(cls) -> str:
+        """The stable name of this error as words, e.g. `Execution already ended`."""
+        return cls.slug().replace("-", " ").capitalize()
+
+
+class NotFound(WatcherError):
+    """What was asked for is not there."""
+
+
+class Conflict(WatcherError):
+    """What was asked for contradicts what is already recorded."""
+
+
+class Invalid(WatcherError):
+    """What was asked for cannot be true of anything."""
+
+
+class Unavailable(WatcherError):
+    """Watcher cannot answer now; nothing is known to be wrong with the request."""
+
+
+@dataclass(unsafe_hash=True)
+class InvalidValue(Invalid):
+    """A field whose value breaks a rule of its own."""
+
+    field: str
+    rule: str
+
+    def __str__(self) -> str:
+        return f"{self.field} {self.rule}."
+
+
+@dataclass(unsafe_hash=True)
+class StoreUnavailable(Unavailable):
+    """The store of record did not answer in time, or is not there."""
+
+    reason: str
+
+    def __str__(self) -> str:
+        return f"The database is not available: {self.reason}."

@@ -1,0 +1,153 @@
+"""The executions on record, and what is done with one at a time."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from watcher.domain.clock import Clock
+from watcher.domain.errors import WatcherError
+from watcher.domain.execution import End, Execution, Outcome, Record, Start
+from watcher.domain.page import Page, Slice
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The run is on record. `repeated` when it already was, by its external id."""
+
+    id: int
+    repeated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The outcome is on record. `repeated` when it already was."""
+
+    id: int
+    repeated: bool = False
+
+
+class Status(StrEnum):
+    """Where an execution stands."""
+
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+    @classmethod
+    def of(cls, execution: Execution) -> "Status":
+        if execution.end_date is None:
+            return cls.RUNNING
+        return cls.SUCCEEDED if execution.completed_successfully else cls.FAILED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutionFilter:
+    """Which executions: all that meet every given condition. `started_after` is inclusive, `started_before` is not."""
+
+    pipeline_id: int | None = None
+    status: Status | None = None
+    started_after: datetime | None = None
+    started_before: datetime | None = None
+    parent_id: int | None = None
+
+    def admits(self, execution: Execution) -> bool:
+        return (
+            self.pipeline_id in (None, execution.pipeline_id)
+            and self.parent_id in (None, execution.parent_id)
+            and self.status in (None, Status.of(execution))
+            and (self.started_after is None or execution.start_date >= self.started_after)
+            and (self.started_before is None or execution.start_date < self.started_before)
+        )
+
+
+class Executions(Protocol):
+    """The executions on record.
+
+    The verbs `start`, `end` and `record` take many and answer with one verdict for each, in the same
+    order: what became of it, or why it was refused. A refused one changes nothing and harms no other.
+    Each call is one transaction. All raise `StoreUnavailable`, and then nothing is acknowledged.
+    """
+
+    async def start(self, starts: Sequence[Start]) -> list[Started | WatcherError]:
+        """Begins each run; its place in the tree is complete when this returns.
+
+        An `external_id` already known to its pipeline answers with that execution, `repeated`.
+        Refusals: `PipelineNotFound`, `ParentExecutionNotFound`.
+        """
+        ...
+
+    async def end(self, ends: Sequence[End]) -> list[Ended | WatcherError]:
+        """Gives each run its outcome, once, as if one by one in the given order.
+
+        A success also advances its pipeline, by the rule of `advanced`. The same outcome again is
+        `repeated` and changes nothing. Refusals: `ExecutionNotFound`, `ExecutionEndsBeforeStart`,
+        `ExecutionAlreadyEnded`.
+        """
+        ...
+
+    async def record(self, records: Sequence[Record]) -> list[Started | WatcherError]:
+        """Takes runs that are over, with the effects of ending them one by one by `end_date`, then in order.
+
+        An `external_id` already known to its pipeline answers with that execution, `repeated`, and has
+        no effect. Refusals: `PipelineNotFound`, `ParentExecutionNotFound`.
+        """
+        ...
+
+    async def tree(self, identity: int) -> Sequence[Execution]:
+        """The execution and all below it: itself first, every parent before its children, siblings by id.
+
+        Raises `ExecutionNotFound`.
+        """
+        ...
+
+    async def page(self, wanted: ExecutionFilter, page: Page) -> Slice[Execution]:
+        """Newest first: by descending `start_date`, then descending id. Raises `CursorUnknown`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class StartExecution:
+    """Begins one run, now unless it says when."""
+
+    executions: Executions
+    clock: Clock
+
+    async def __call__(
+        self,
+        pipeline_id: int,
+        start_date: datetime | None = None,
+        *,
+        watermark: str | None = None,
+        next_watermark: str | None = None,
+        parent_id: int | None = None,
+        external_id: str | None = None,
+    ) -> Started:
+        """Raises the refusals of `Executions.start`, `InvalidValue`, `StoreUnavailable`."""
+        start = Start(
+            pipeline_id=pipeline_id,
+            start_date=self.clock.now() if start_date is None else start_date,
+            watermark=watermark,
+            next_watermark=next_watermark,
+            parent_id=parent_id,
+            external_id=external_id,
+        )
+        (verdict,) = await self.executions.start([start])
+        if isinstance(verdict, WatcherError):
+            raise verdict
+        return verdict
+
+
+@dataclass(frozen=True, slots=True)
+class EndExecution:
+    """Ends one run."""
+
+    executions: Executions
+
+    async def __call__(self, identity: int, outcome: Outcome) -> Ended:
+        """Raises the refusals of `Executions.end`, `StoreUnavailable`."""
+        (verdict,) = await self.executions.end([End(identity, outcome)])
+        if isinstance(verdict, WatcherError):
+            raise verdict
+        return verdict
