@@ -1,0 +1,5 @@
+"""`python -m watcher` is `watcher`."""
+
+from watcher.entrypoints.cli import main
+
+main()

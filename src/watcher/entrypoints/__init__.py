@@ -1,0 +1,1 @@
+"""The mains: HTTP and the command line."""

@@ -1,0 +1,141 @@
+"""The command line: `watcher up | api | migrate`."""
+
+import asyncio
+import socket
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+
+from watcher.settings import Settings
+
+app = typer.Typer(
+    name="watcher",
+    help="The metadata service that knows what your data pipelines did.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    epilog="Every option is also a setting: the environment variable WATCHER_<NAME>, or a line of .env.",
+)
+console = Console(stderr=True, highlight=False)
+
+Host = Annotated[str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")]
+Port = Annotated[int | None, typer.Option(min=1, max=65_535, help="Port to listen on.", show_default="8000")]
+Workers = Annotated[int | None, typer.Option(min=1, help="Processes that serve the API.", show_default="2")]
+DatabaseUrl = Annotated[
+    str | None,
+    typer.Option(
+        help="PostgreSQL to use: postgresql://user:password@host:port/database.",
+        show_default="WATCHER_DATABASE_URL",
+    ),
+]
+
+
+def main() -> None:
+    """The `watcher` program."""
+    app()
+
+
+def failed(reason: object) -> typer.Exit:
+    """Says why on standard error; to be raised."""
+    console.print(f"[bold red]Watcher cannot go on:[/] {reason}", markup=True, soft_wrap=True)
+    return typer.Exit(1)
+
+
+def settings_with(**options: object) -> Settings:
+    """The settings, with the options of the command line above the environment."""
+    try:
+        return Settings(**{name: value for name, value in options.items() if value is not None})  # type: ignore[arg-type]
+    except ValidationError as error:
+        lines = (f"WATCHER_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors())
+        raise failed("; ".join(lines)) from None
+
+
+@app.callback(invoke_without_command=True)
+def program(
+    show_version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
+    if show_version:
+        typer.echo(version("watcher-etl"))
+        raise typer.Exit
+
+
+@app.command()
+def up(
+    host: Host = None,
+    port: Port = None,
+    data_dir: Annotated[
+        Path | None,
+        typer.Option(
+            help="Where the database lives.", show_default="~/.local/share/watcher, for root /var/lib/watcher"
+        ),
+    ] = None,
+    workers: Workers = None,
+) -> None:
+    """Run all of Watcher: a PostgreSQL of its own, migrated, and the API. Ctrl-C stops it."""
+    from watcher.entrypoints.server import PortTaken
+    from watcher.entrypoints.up import EmbeddedWatcher, Refused
+
+    settings = settings_with(host=host, port=port, data_dir=data_dir, workers=workers)
+    try:
+        EmbeddedWatcher(settings, console).run()
+    except (Refused, PortTaken) as refusal:
+        raise failed(refusal) from None
+
+
+@app.command()
+def api(
+    host: Host = None, port: Port = None, workers: Workers = None, database_url: DatabaseUrl = None
+) -> None:
+    """Serve the API on a PostgreSQL of your own, which `watcher migrate` has prepared."""
+    from watcher.entrypoints.server import PortTaken, Server, obstacles, url
+
+    settings = settings_with(host=host, port=port, workers=workers, database_url=database_url)
+    require_database(settings)
+    for obstacle in obstacles(settings):
+        if "watcher migrate" in obstacle:
+            raise failed(obstacle)
+        console.print(f"[yellow]Requests are answered 503 until this changes:[/] {obstacle}", soft_wrap=True)
+
+    def listening() -> None:
+        console.print(f"Watcher listens on [bold]{url(settings)}[/], its API is described at {url(settings)}/docs")
+
+    try:
+        Server(settings, listening).run()
+    except PortTaken as refusal:
+        raise failed(refusal) from None
+
+
+@app.command()
+def migrate(
+    database_url: DatabaseUrl = None,
+    sql: Annotated[
+        bool, typer.Option("--sql", help="Print the SQL for an empty database instead of running it.")
+    ] = False,
+) -> None:
+    """Bring the schema of a PostgreSQL of your own up to date. Safe to repeat, and to run at once."""
+    from watcher.adapters.postgres import migrate as migrations
+    from watcher.domain.errors import WatcherError
+
+    if sql:
+        typer.echo(migrations.script())
+        return
+    settings = settings_with(database_url=database_url)
+    try:
+        asyncio.run(migrations.migrate(require_database(settings)))
+    except (WatcherError, ValueError) as error:
+        raise failed(error) from None
+    console.print("The database is up to date.")
+
+
+def require_database(settings: Settings) -> str:
+    """The DSN of the settings; exits with a sentence when there is none."""
+    if settings.database_url is None:
+        raise failed(
+            "no database is named. Set WATCHER_DATABASE_URL or --database-url, or use `watcher up`, "
+            "which brings its own."
+        )
+    return settings.database_url.get_secret_value()

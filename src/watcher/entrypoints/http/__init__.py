@@ -1,0 +1,1 @@
+"""Watcher over HTTP."""

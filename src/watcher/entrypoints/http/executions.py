@@ -1,0 +1,158 @@
+"""Routes of executions."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Request
+from pydantic import ValidationError
+from starlette.responses import Response
+
+from watcher.container import Watcher
+from watcher.domain.errors import WatcherError
+from watcher.domain.execution import Execution, Record
+from watcher.domain.executions import ExecutionFilter, Started, Status
+from watcher.domain.page import DEFAULT_LIMIT, MAXIMUM_LIMIT, Page
+from watcher.entrypoints.http.answers import (
+    NO_CONTENT,
+    Answer,
+    ExecutionTree,
+    encoded,
+    paged,
+    tree,
+)
+from watcher.entrypoints.http.bodies import (
+    BIGINT,
+    BulkBody,
+    EndBody,
+    Instant,
+    RecordBody,
+    StartBody,
+)
+from watcher.entrypoints.http.problems import (
+    BODY_PROBLEMS,
+    Problem,
+    ProblemFields,
+    documented,
+    problem_of,
+    problem_of_validation,
+)
+
+Id = Annotated[int, Path(ge=-BIGINT - 1, le=BIGINT)]
+Limit = Annotated[int, Query(ge=1, le=MAXIMUM_LIMIT, description="Most rows in one answer.")]
+After = Annotated[
+    int | None, Query(ge=-BIGINT - 1, le=BIGINT, description="The id of the last row of the page before.")
+]
+OptionalId = Annotated[int | None, Query(ge=-BIGINT - 1, le=BIGINT)]
+OptionalInstant = Annotated[Instant | None, Query()]
+
+
+@dataclass(frozen=True, slots=True)
+class IdAnswer:
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemVerdict:
+    problem: Problem
+
+
+@dataclass(frozen=True, slots=True)
+class BulkAnswer:
+    results: list[IdAnswer | ProblemVerdict]
+
+
+def router(watcher: Watcher) -> APIRouter:
+    routes = APIRouter(tags=["Executions"])
+
+    @routes.post(
+        "/start_pipeline_execution",
+        status_code=201,
+        response_model=IdAnswer,
+        responses=documented(404, *BODY_PROBLEMS, existing=IdAnswer),
+    )
+    async def start_pipeline_execution(body: StartBody) -> Response:
+        """Begins a run, now unless it says when. With an `external_id` a repeat is harmless."""
+        started = await watcher.start_execution(
+            body.pipeline_id,
+            body.start_date,
+            watermark=body.watermark,
+            next_watermark=body.next_watermark,
+            parent_id=body.parent,
+            external_id=body.external_id,
+        )
+        return Answer(b'{"id":%d}' % started.id, 200 if started.repeated else 201)
+
+    @routes.post(
+        "/end_pipeline_execution", status_code=204, responses=documented(404, 409, *BODY_PROBLEMS)
+    )
+    async def end_pipeline_execution(body: EndBody) -> Response:
+        """Ends a run, once. The same end again is harmless, another one a conflict."""
+        await watcher.end_execution(body.id, body.outcome())
+        return NO_CONTENT
+
+    @routes.post(
+        "/pipeline_execution/bulk", response_model=BulkAnswer, responses=documented(*BODY_PROBLEMS)
+    )
+    async def record_pipeline_executions(body: BulkBody) -> Response:
+        """Takes up to 10,000 finished runs; `results` has an id or a problem for each, in order."""
+        return Answer(encoded({"results": await _recorded(watcher, body)}))
+
+    @routes.get("/pipeline_execution", response_model=list[Execution], responses=documented(422))
+    async def list_pipeline_executions(
+        request: Request,
+        pipeline_id: OptionalId = None,
+        status: Status | None = None,
+        started_after: OptionalInstant = None,
+        started_before: OptionalInstant = None,
+        parent_id: OptionalId = None,
+        limit: Limit = DEFAULT_LIMIT,
+        after: After = None,
+    ) -> Response:
+        """Executions, newest first. `started_after` is inclusive, `started_before` exclusive."""
+        wanted = ExecutionFilter(
+            pipeline_id=pipeline_id,
+            status=status,
+            started_after=started_after,
+            started_before=started_before,
+            parent_id=parent_id,
+        )
+        rows = await watcher.executions.page(wanted, Page(limit, after))
+        return paged(request, rows, rows.items[-1].id if rows.items else None)
+
+    @routes.get(
+        "/pipeline_execution/{id}", response_model=ExecutionTree, responses=documented(404, 422)
+    )
+    async def get_pipeline_execution(id: Id) -> Response:
+        """A run with the whole tree of runs below it."""
+        return Answer(tree(await watcher.executions.tree(id)))
+
+    return routes
+
+
+async def _recorded(watcher: Watcher, body: BulkBody) -> list[Any]:
+    results: list[IdAnswer | dict[str, ProblemFields] | None] = []
+    records: list[Record] = []
+    for index, item in enumerate(body.executions):
+        record = _record(item, index)
+        results.append(None if isinstance(record, Record) else {"problem": record})
+        if isinstance(record, Record):
+            records.append(record)
+    verdicts = iter(await watcher.executions.record(records) if records else ())
+    return [result if result is not None else _result(next(verdicts)) for result in results]
+
+
+def _record(item: RecordBody | ValidationError, index: int) -> Record | ProblemFields:
+    place = ("body", "executions", index)
+    if isinstance(item, ValidationError):
+        failures = item.errors(include_url=False, include_context=False, include_input=False)
+        return problem_of_validation([dict(failure) for failure in failures], place)
+    try:
+        return item.record()
+    except WatcherError as refusal:
+        return problem_of(refusal, place)
+
+
+def _result(verdict: Started | WatcherError) -> IdAnswer | dict[str, ProblemFields]:
+    if isinstance(verdict, WatcherError):
+        return {"problem": problem_of(verdict)}
+    return IdAnswer(verdict.id)

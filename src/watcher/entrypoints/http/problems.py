@@ -1,0 +1,160 @@
+"""Errors on the wire: RFC 9457 problem details, made in one place."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from http import HTTPStatus
+from typing import Any, Literal, TypedDict, cast
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from watcher.domain.errors import (
+    Conflict,
+    Invalid,
+    InvalidValue,
+    NotFound,
+    Unavailable,
+    WatcherError,
+)
+from watcher.entrypoints.http.answers import encoded
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER_SECONDS = 1
+STATUSES: Mapping[type[WatcherError], int] = {NotFound: 404, Conflict: 409, Invalid: 422, Unavailable: 503}
+
+
+class FieldError(BaseModel):
+    """What is wrong in which place of a request."""
+
+    loc: list[str | int] = Field(description="Where: `body`, `query` or `path`, then the way to the field.")
+    msg: str = Field(description="A sentence for people.")
+    type: str = Field(description="A stable name of the rule that was broken.")
+
+
+class Problem(BaseModel):
+    """Problem details as of RFC 9457."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str = Field(description="A stable slug, e.g. `execution-already-ended`.")
+    title: str = Field(description="The slug in words.")
+    status: int = Field(description="The HTTP status.")
+    detail: str = Field(description="A sentence about this occurrence.")
+    errors: list[FieldError] | None = Field(default=None, description="Validation failures, one by one.")
+
+
+class ProblemFields(TypedDict, total=False):
+    """The fields of a problem, before they are encoded."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[dict[str, Any]]
+
+
+class ProblemAnswer(Response):
+    """A problem as a response."""
+
+    def __init__(self, problem: ProblemFields, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(encoded(problem), problem["status"], headers, MEDIA_TYPE)
+
+
+class BadRequest(Exception):
+    """A request that is refused before its content is looked at: 413, 415."""
+
+    def __init__(self, status: Literal[413, 415], detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+
+
+def problem_of(error: WatcherError, place: Sequence[str | int] = ("body",)) -> ProblemFields:
+    """The problem that says what the domain refused. `place` is where in the request its fields lie."""
+    status = next(status for kind, status in STATUSES.items() if isinstance(error, kind))
+    problem = ProblemFields(type=error.slug(), title=error.title(), status=status, detail=str(error))
+    if isinstance(error, InvalidValue):
+        problem["errors"] = [{"loc": [*place, error.field], "msg": error.rule, "type": error.slug()}]
+    return problem
+
+
+def problem_of_validation(failures: Iterable[Mapping[str, Any]], place: Sequence[str | int]) -> ProblemFields:
+    """The problem that lists what pydantic found, in its words."""
+    errors = [
+        {"loc": [*place, *failure["loc"]], "msg": failure["msg"], "type": failure["type"]} for failure in failures
+    ]
+    sentences = "; ".join(f"{'.'.join(map(str, error['loc']))}: {error['msg']}" for error in errors[:3])
+    more = f"; and {len(errors) - 3} more" if len(errors) > 3 else ""
+    return ProblemFields(
+        type="invalid-request",
+        title="Invalid request",
+        status=422,
+        detail=f"{sentences}{more}.",
+        errors=errors,
+    )
+
+
+def plain_problem(status: int, detail: str | None = None) -> ProblemFields:
+    """A problem that HTTP itself knows a name for."""
+    phrase = HTTPStatus(status).phrase
+    slug = phrase.lower().replace(" ", "-")
+    return ProblemFields(type=slug, title=phrase, status=status, detail=detail or f"{phrase}.")
+
+
+def answer_to(error: Exception) -> ProblemAnswer:
+    """The response to an error of the domain, of validation or of reading the body; raises any other again."""
+    match error:
+        case Unavailable():
+            return ProblemAnswer(problem_of(error), {"Retry-After": str(RETRY_AFTER_SECONDS)})
+        case WatcherError():
+            return ProblemAnswer(problem_of(error))
+        case ValidationError():
+            failures = error.errors(include_url=False, include_context=False, include_input=False)
+            return ProblemAnswer(problem_of_validation(cast("Any", failures), ["body"]))
+        case BadRequest():
+            return ProblemAnswer(plain_problem(error.status, error.detail))
+    raise error
+
+
+def install(app: FastAPI) -> None:
+    """Makes every error of the application a problem."""
+
+    async def refused(_: Request, error: Exception) -> Response:
+        return answer_to(error)
+
+    async def invalid(_: Request, error: Exception) -> Response:
+        failures = error.errors() if isinstance(error, RequestValidationError) else ()
+        return ProblemAnswer(problem_of_validation(failures, []))
+
+    async def http(_: Request, error: Exception) -> Response:
+        if not isinstance(error, HTTPException):
+            raise error
+        return ProblemAnswer(plain_problem(error.status_code), error.headers)
+
+    async def unexpected(_: Request, __: Exception) -> Response:
+        return ProblemAnswer(plain_problem(500, "Something went wrong inside Watcher; its log says more."))
+
+    app.add_exception_handler(WatcherError, refused)
+    app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(HTTPException, http)
+    app.add_exception_handler(Exception, unexpected)
+
+
+def documented(*statuses: int, existing: object = None) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of a route that may answer with these problems, for its OpenAPI document.
+
+    `existing` is the model of a 200 that a creating route gives when there was nothing to create.
+    """
+    schema = {"schema": {"$ref": "#/components/schemas/Problem"}}
+    responses: dict[int | str, dict[str, Any]] = {
+        status: {"description": HTTPStatus(status).phrase, "content": {MEDIA_TYPE: schema}}
+        for status in (*statuses, 503)
+    }
+    if existing is not None:
+        responses[200] = {"model": existing, "description": "It existed already"}
+    return responses
+
+
+BODY_PROBLEMS = (413, 415, 422)

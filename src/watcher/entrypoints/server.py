@@ -1,0 +1,139 @@
+"""The production server: Gunicorn managing Uvicorn workers."""
+
+import asyncio
+import ctypes
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar
+
+from fastapi import FastAPI
+from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
+from uvicorn_worker import UvicornWorker
+
+from watcher.container import Container
+from watcher.entrypoints.http.app import create_app
+from watcher.settings import Settings
+
+PR_SET_PDEATHSIG = 1
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 (holds the workers' heartbeat files; a tmpfs never blocks)
+
+
+class PortTaken(Exception):
+    """Why the server cannot listen."""
+
+
+class Worker(UvicornWorker):
+    """A worker that ends with its master, however that ended: an orphan would hold the port."""
+
+    CONFIG_KWARGS: ClassVar[dict[str, Any]] = {
+        "loop": "uvloop",
+        "http": "httptools",
+        "ws": "none",
+        "lifespan": "on",
+        "server_header": False,
+        "access_log": False,
+    }
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.config.timeout_graceful_shutdown = self.cfg.graceful_timeout
+
+    def init_process(self) -> None:
+        if sys.platform == "linux":
+            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
+        super().init_process()
+
+    async def callback_notify(self) -> None:
+        await super().callback_notify()
+        if os.getppid() != self.ppid:  # where no signal tells of the master's death
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+class PatientArbiter(Arbiter):
+    """Ctrl-C, too, lets requests under way finish."""
+
+    def handle_int(self) -> None:
+        self.handle_term()
+
+
+class Server(BaseApplication):
+    """Serves the API of one object graph by as many processes as the settings say.
+
+    `ready` is called in the master once it listens. `run` returns when the server was told to stop by SIGINT
+    or SIGTERM and all workers are gone. It raises `PortTaken`, and `SystemExit` with a code other than 0 when
+    the workers failed.
+    """
+
+    def __init__(self, settings: Settings, ready: Callable[[], None] = lambda: None) -> None:
+        self._settings = settings
+        self._ready = ready
+        super().__init__()
+
+    def load_config(self) -> None:
+        settings = self._settings
+        configuration: dict[str, Any] = {
+            "bind": _authority(settings),
+            "workers": settings.workers,
+            "worker_class": Worker,
+            "graceful_timeout": settings.graceful_timeout,
+            "loglevel": settings.log_level,
+            "proc_name": "watcher",
+            "control_socket_disable": True,
+            "worker_tmp_dir": str(SHARED_MEMORY) if SHARED_MEMORY.is_dir() else None,
+            "when_ready": lambda _: self._ready(),
+        }
+        for name, value in configuration.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> FastAPI:
+        """The application, made anew in each worker after the fork: connections must not be shared."""
+        return create_app(Container(settings=self._settings))
+
+    def run(self) -> None:
+        _require_free(self._settings)
+        try:
+            PatientArbiter(self).run()
+        except SystemExit as end:
+            if end.code not in (0, None):
+                raise
+
+
+def url(settings: Settings) -> str:
+    """Where the settings' server is found."""
+    return f"http://{_authority(settings)}"
+
+
+def _authority(settings: Settings) -> str:
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return f"{host}:{settings.port}"
+
+
+def _require_free(settings: Settings) -> None:
+    try:
+        found = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)
+        family, kind, protocol, _, address = found[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        raise PortTaken(
+            f"it cannot listen on {_authority(settings)}: {error.strerror}. Choose another --port."
+        ) from None
+
+
+def obstacles(settings: Settings) -> list[str]:
+    """What stands between the settings' database and serving from it, asked before any worker starts."""
+
+    async def asked() -> list[str]:
+        container = Container(settings=settings)
+        try:
+            return list(await container.probes().obstacles())
+        finally:
+            await container.database().close()
+
+    return asyncio.run(asked())
