@@ -12,15 +12,15 @@ __all__ = ["MEMORY", "Watcher", "open_watcher"]
 
 
 @asynccontextmanager
-async def open_watcher(dsn: str = MEMORY, *, pool_size: int = 0, timeout: float = 10.0) -> AsyncIterator[Watcher]:
+async def open_watcher(
+    dsn: str = MEMORY, *, pool_size: int = 0, timeout: float = 10.0
+) -> AsyncIterator[Watcher]:
     """A `Watcher` on the PostgreSQL at `dsn`, or by default on a store in memory that ends with the block.
 
     The database must have been migrated (`watcher migrate`). `pool_size` is the most connections to hold, 0
     derives it from the database's limit; `timeout` bounds every statement, in seconds. Calls raise
     `watcher.domain.errors.StoreUnavailable` while the database cannot be reached.
     """
-    settings = Settings(
-        database_url=SecretStr(dsn), pool_size=pool_size, database_timeout=timeout, workers=1
-    )
+    settings = Settings(database_url=SecretStr(dsn), pool_size=pool_size, database_timeout=timeout, workers=1)
     async with closing(Container(settings=settings)) as watcher:
         yield watcher

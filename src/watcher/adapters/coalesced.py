@@ -29,11 +29,11 @@ from watcher.domain.pipeline_type import Reference
 BATCH_LIMIT = 256
 LANES = 2
 
-I = TypeVar("I")
-O = TypeVar("O")
+Item = TypeVar("Item")
+Verdict = TypeVar("Verdict")
 
 
-class Coalescer(Generic[I, O]):
+class Coalescer(Generic[Item, Verdict]):
     """Gathers single items into batches for a verb that takes many.
 
     At most `lanes` batches of at most `batch_limit` items are under way at once. A caller that gives up
@@ -42,26 +42,26 @@ class Coalescer(Generic[I, O]):
 
     def __init__(
         self,
-        verb: Callable[[Sequence[I]], Awaitable[list[O]]],
+        verb: Callable[[Sequence[Item]], Awaitable[list[Verdict]]],
         batch_limit: int = BATCH_LIMIT,
         lanes: int = LANES,
     ) -> None:
         self._verb = verb
         self._batch_limit = batch_limit
         self._free_lanes = lanes
-        self._waiting: deque[tuple[I, asyncio.Future[O]]] = deque()
+        self._waiting: deque[tuple[Item, asyncio.Future[Verdict]]] = deque()
         self._departing = False
         self._flights: set[asyncio.Task[None]] = set()
 
-    async def __call__(self, items: Sequence[I]) -> list[O]:
+    async def __call__(self, items: Sequence[Item]) -> list[Verdict]:
         """The verdicts for the items. A list of several is a batch already and goes by itself."""
         if len(items) != 1:
             return await self._verb(items)
         return [await self._boarded(items[0])]
 
-    def _boarded(self, item: I) -> asyncio.Future[O]:
+    def _boarded(self, item: Item) -> asyncio.Future[Verdict]:
         loop = asyncio.get_running_loop()
-        future: asyncio.Future[O] = loop.create_future()
+        future: asyncio.Future[Verdict] = loop.create_future()
         self._waiting.append((item, future))
         if self._free_lanes and not self._departing:
             self._departing = True
@@ -84,7 +84,7 @@ class Coalescer(Generic[I, O]):
         self._free_lanes += 1
         self._depart()
 
-    async def _fly(self, batch: list[tuple[I, asyncio.Future[O]]]) -> None:
+    async def _fly(self, batch: list[tuple[Item, asyncio.Future[Verdict]]]) -> None:
         try:
             verdicts = await self._verb([item for item, _ in batch])
         except BaseException as error:

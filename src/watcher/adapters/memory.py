@@ -120,9 +120,7 @@ class MemoryPipelines:
             self.rows[identity] = replace(row, updated_at=None) if created else row
             self._declarations[identity] = digest
         if declaration.next_watermark is not None:
-            self.rows[identity] = replace(
-                self.rows[identity], next_watermark=declaration.next_watermark
-            )
+            self.rows[identity] = replace(self.rows[identity], next_watermark=declaration.next_watermark)
         row = self.rows[identity]
         return PipelineDeclared(identity, row.active, row.load_lineage, row.watermark, created)
 
@@ -178,11 +176,11 @@ class MemoryExecutions:
     def _start(self, start: Start) -> Started | WatcherError:
         if start.pipeline_id not in self._pipelines.rows:
             return PipelineNotFound(start.pipeline_id)
+        if start.parent_id is not None and start.parent_id not in self._rows:
+            return ParentExecutionNotFound(start.parent_id)
         known = self._by_external_id.get((start.pipeline_id, start.external_id or ""))
         if start.external_id is not None and known is not None:
             return Started(known, repeated=True)
-        if start.parent_id is not None and start.parent_id not in self._rows:
-            return ParentExecutionNotFound(start.parent_id)
         identity = next(self._ids)
         self._rows[identity] = Execution.begun(identity, start)
         if start.parent_id is not None:

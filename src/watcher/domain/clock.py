@@ -5,6 +5,9 @@ from typing import Protocol
 
 from watcher.domain.errors import InvalidValue
 
+FIRST = datetime.min.replace(tzinfo=UTC)
+LAST = datetime.max.replace(tzinfo=UTC)
+
 
 class Clock(Protocol):
     """Tells the time."""
@@ -17,11 +20,13 @@ class Clock(Protocol):
 def in_utc(field: str, instant: datetime) -> datetime:
     """The same instant in UTC; a time without offset is read as UTC.
 
-    Raises `InvalidValue` where the instant in UTC falls outside the years 1 to 9999.
+    Raises `InvalidValue` where the instant in UTC falls outside the years 1 to 9999, and for their very
+    first and last microsecond, which asyncpg takes for the infinities.
     """
-    if instant.tzinfo is None:
-        return instant.replace(tzinfo=UTC)
     try:
-        return instant.astimezone(UTC)
+        utc = instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
     except OverflowError:
         raise InvalidValue(field, "is outside the years 1 to 9999 in UTC") from None
+    if not FIRST < utc < LAST:
+        raise InvalidValue(field, "is the first or the last instant of the calendar")
+    return utc

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from decimal import Decimal
 from hashlib import sha256
 from math import isfinite
 
@@ -10,7 +11,7 @@ from watcher.domain.errors import InvalidValue
 Document = Mapping[str, object]
 
 DEPTH_LIMIT = 100
-INTEGER_LIMIT = 2**63
+INTEGER_MINIMUM, INTEGER_MAXIMUM = -(2**63), 2**64 - 1
 
 
 def canonical(field: str, document: Document | None) -> str:
@@ -79,7 +80,7 @@ def _text(field: str, text: str) -> str:
 
 
 def _integer(field: str, number: int) -> int:
-    if not -INTEGER_LIMIT <= number < INTEGER_LIMIT:
+    if not INTEGER_MINIMUM <= number <= INTEGER_MAXIMUM:
         raise InvalidValue(field, "contains an integer beyond 64 bits")
     return number
 
@@ -87,4 +88,6 @@ def _integer(field: str, number: int) -> int:
 def _number(field: str, number: float) -> int | float:
     if not isfinite(number):
         raise InvalidValue(field, "contains a number that is not finite")
-    return int(number) if number.is_integer() else number
+    if not number.is_integer():
+        return number
+    return int(Decimal(repr(number)))  # as JSON spells it, which is how PostgreSQL keeps it

@@ -152,12 +152,12 @@ class Execution:
 
         Raises `ExecutionEndsBeforeStart`, and `ExecutionAlreadyEnded` when it ended otherwise.
         """
+        if outcome.end_date < self.start_date:
+            raise ExecutionEndsBeforeStart(self.start_date, outcome.end_date)
         if self.end_date is not None and self.completed_successfully is not None:
             if self._ended_as(outcome):
                 return self
             raise ExecutionAlreadyEnded(self.id, self.end_date, self.completed_successfully)
-        if outcome.end_date < self.start_date:
-            raise ExecutionEndsBeforeStart(self.start_date, outcome.end_date)
         return replace(
             self,
             end_date=outcome.end_date,

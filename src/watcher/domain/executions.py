@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from watcher.domain.clock import Clock
+from watcher.domain.clock import Clock, in_utc
 from watcher.domain.errors import WatcherError
 from watcher.domain.execution import End, Execution, Outcome, Record, Start
 from watcher.domain.page import Page, Slice
@@ -51,6 +51,12 @@ class ExecutionFilter:
     started_after: datetime | None = None
     started_before: datetime | None = None
     parent_id: int | None = None
+
+    def __post_init__(self) -> None:
+        for field in ("started_after", "started_before"):
+            instant = getattr(self, field)
+            if instant is not None:
+                object.__setattr__(self, field, in_utc(field, instant))
 
     def admits(self, execution: Execution) -> bool:
         return (

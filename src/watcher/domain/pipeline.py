@@ -118,13 +118,12 @@ class Pipeline:
         changed = replace(self, **_checked(changes))
         checked_span("freshness", changed.freshness_number, changed.freshness_datepart)
         checked_span("timeliness", changed.timeliness_number, changed.timeliness_datepart)
-        if same_document(changed.pipeline_metadata, self.pipeline_metadata):
+        same = same_document(changed.pipeline_metadata, self.pipeline_metadata)  # to Python, True == 1
+        if same:
             changed = replace(changed, pipeline_metadata=self.pipeline_metadata)
-        return self if changed == self else replace(changed, updated_at=now)
+        return self if same and changed == self else replace(changed, updated_at=now)
 
-    def declared(
-        self, declaration: PipelineDeclaration, pipeline_type_id: int, now: datetime
-    ) -> "Pipeline":
+    def declared(self, declaration: PipelineDeclaration, pipeline_type_id: int, now: datetime) -> "Pipeline":
         """The pipeline as declared anew: all it declares, under the name first given."""
         return replace(
             self,

@@ -1,7 +1,6 @@
 """The command line: `watcher up | api | migrate`."""
 
 import asyncio
-import socket
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
@@ -101,7 +100,9 @@ def api(
         console.print(f"[yellow]Requests are answered 503 until this changes:[/] {obstacle}", soft_wrap=True)
 
     def listening() -> None:
-        console.print(f"Watcher listens on [bold]{url(settings)}[/], its API is described at {url(settings)}/docs")
+        console.print(
+            f"Watcher listens on [bold]{url(settings)}[/], its API is described at {url(settings)}/docs"
+        )
 
     try:
         Server(settings, listening).run()

@@ -82,7 +82,7 @@ class Launch:
         deadline = time.monotonic() + seconds
         while ask(self._home.sockets) is not Answer.READY:
             if self.ended():
-                return self._last_words(position)
+                return self._dying_words(position)
             if time.monotonic() > deadline:
                 return f"it does not answer after {seconds:.0f} s."
             time.sleep(locks.POLL_SECONDS)
@@ -124,10 +124,13 @@ class Launch:
             setsigdef=(signal.SIGCHLD,),
         )
 
-    def _last_words(self, position: int) -> str:
-        """Say why the server ended: the last fatal line it wrote since the position in its log."""
+    def _dying_words(self, position: int) -> str:
+        """Say why the server ended: the fatal lines since the position in its log.
+
+        All of them, for backends of a killed predecessor may write between.
+        """
         with self._home.log.open("rb") as file:
             file.seek(position)
             lines = file.read().decode(errors="replace").splitlines()
         fatal = [line for line in lines if "FATAL:" in line or "PANIC:" in line]
-        return (fatal or lines or ["it ended without a word"])[-1]
+        return " ".join(fatal or lines[-1:] or ["it ended without a word"])

@@ -174,7 +174,9 @@ def _in_words_of_the_domain() -> Iterator[None]:
     try:
         yield
     except NOT_MIGRATED as error:
-        raise StoreUnavailable("its schema is not the one this program needs, run `watcher migrate`") from error
+        raise StoreUnavailable(
+            "its schema is not the one this program needs, run `watcher migrate`"
+        ) from error
     except NOT_THERE as error:
         if isinstance(error, ValueError):
             raise  # an argument that the driver cannot encode is our mistake, not the database's absence

@@ -134,10 +134,10 @@ async def _settled(
 def _why_not_begun(start: Start, row: asyncpg.Record) -> Started | WatcherError | None:
     if not row["pipeline_known"]:
         return PipelineNotFound(start.pipeline_id)
-    if row["repeated_id"] is not None:
-        return Started(row["repeated_id"], repeated=True)
     if start.parent_id is not None and not row["parent_known"]:
         return ParentExecutionNotFound(start.parent_id)
+    if row["repeated_id"] is not None:
+        return Started(row["repeated_id"], repeated=True)
     return None
 
 

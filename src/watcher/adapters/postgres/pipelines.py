@@ -47,13 +47,20 @@ class PostgresPipelines:
         ]
 
     async def _declare(self, declaration: PipelineDeclaration, now: datetime) -> PipelineDeclared:
+        known = {
+            "name_key": name_key(declaration.name),
+            "declaration": declaration.digest(),
+            "next_watermark": declaration.next_watermark,
+        }
+        if declaration.next_watermark is not None:
+            carried = await self._database.row(SQL["carry"], **known)
+            if carried is not None:
+                return _declared(carried, created=False)
         async with self._database.transaction() as transaction:
             values = {
+                **known,
                 "name": declaration.name,
-                "name_key": name_key(declaration.name),
-                "declaration": declaration.digest(),
                 "pipeline_type_id": await ensured(transaction, declaration.pipeline_type_name, now),
-                "next_watermark": declaration.next_watermark,
                 "pipeline_metadata": json_text(declaration.pipeline_metadata),
                 "freshness_number": declaration.freshness_number,
                 "freshness_datepart": declaration.freshness_datepart,

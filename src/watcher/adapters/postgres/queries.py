@@ -37,7 +37,9 @@ def load(module: str) -> dict[str, Query]:
     """The statements of `sql/<module>.sql` by name."""
     _, *parts = NAME.split((files(__package__) / "sql" / f"{module}.sql").read_text())
     blocks = dict(zip(parts[::2], parts[1::2], strict=True))
-    return {name: Query.parsed(name, _statement(blocks, name)) for name in blocks if _stands_alone(blocks, name)}
+    return {
+        name: Query.parsed(name, _statement(blocks, name)) for name in blocks if _stands_alone(blocks, name)
+    }
 
 
 def _statement(blocks: dict[str, str], name: str) -> str:

@@ -44,5 +44,7 @@ class PostgresProbes:
         except Unavailable as error:
             return [str(error)]
         if found != newest():
-            return [f"The database is at revision {found}, this program needs {newest()}: run `watcher migrate`."]
+            return [
+                f"The database is at revision {found}, this program needs {newest()}: run `watcher migrate`."
+            ]
         return []

@@ -17,6 +17,7 @@ from pydantic import (
     WrapValidator,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 from pydantic_core.core_schema import (
     CoreSchema,
     chain_schema,
@@ -57,6 +58,8 @@ Count: TypeAlias = Annotated[int, Field(ge=0, le=BIGINT, description="Rows; null
 SpanNumber: TypeAlias = Annotated[int, Field(ge=1, le=NUMBER_LIMIT)]
 ExternalId: TypeAlias = Annotated[str, StringConstraints(max_length=EXTERNAL_ID_LIMIT, pattern=NO_NUL)]
 Document: TypeAlias = dict[str, JsonValue]
+
+
 def _digits(value: object) -> object:
     return str(value) if type(value) is int else value
 
@@ -65,7 +68,9 @@ Watermark: TypeAlias = Annotated[
     str,
     StringConstraints(max_length=WATERMARK_LIMIT, pattern=NO_NUL),
     BeforeValidator(_digits, json_schema_input_type=str | int),
-    Field(description="Opaque text of up to 1,000 characters, kept as given; a number is kept as its digits."),
+    Field(
+        description="Opaque text of up to 1,000 characters, kept as given; a number is kept as its digits."
+    ),
 ]
 
 
@@ -126,7 +131,7 @@ class Patch(Spans):
     @model_validator(mode="after")
     def _identified(self) -> "Patch":
         if self.id is None and "name" not in self.model_fields_set:
-            raise ValueError("Either 'id' or 'name' must be provided")
+            raise PydanticCustomError("identity_missing", "Either 'id' or 'name' must be provided")
         return self
 
     def _reference_and_changes(self) -> tuple[Reference, dict[str, Any]]:

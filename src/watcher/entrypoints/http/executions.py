@@ -82,17 +82,13 @@ def router(watcher: Watcher) -> APIRouter:
         )
         return Answer(b'{"id":%d}' % started.id, 200 if started.repeated else 201)
 
-    @routes.post(
-        "/end_pipeline_execution", status_code=204, responses=documented(404, 409, *BODY_PROBLEMS)
-    )
+    @routes.post("/end_pipeline_execution", status_code=204, responses=documented(404, 409, *BODY_PROBLEMS))
     async def end_pipeline_execution(body: EndBody) -> Response:
         """Ends a run, once. The same end again is harmless, another one a conflict."""
         await watcher.end_execution(body.id, body.outcome())
         return NO_CONTENT
 
-    @routes.post(
-        "/pipeline_execution/bulk", response_model=BulkAnswer, responses=documented(*BODY_PROBLEMS)
-    )
+    @routes.post("/pipeline_execution/bulk", response_model=BulkAnswer, responses=documented(*BODY_PROBLEMS))
     async def record_pipeline_executions(body: BulkBody) -> Response:
         """Takes up to 10,000 finished runs; `results` has an id or a problem for each, in order."""
         return Answer(encoded({"results": await _recorded(watcher, body)}))
@@ -100,6 +96,7 @@ def router(watcher: Watcher) -> APIRouter:
     @routes.get("/pipeline_execution", response_model=list[Execution], responses=documented(422))
     async def list_pipeline_executions(
         request: Request,
+        *,
         pipeline_id: OptionalId = None,
         status: Status | None = None,
         started_after: OptionalInstant = None,
@@ -119,9 +116,7 @@ def router(watcher: Watcher) -> APIRouter:
         rows = await watcher.executions.page(wanted, Page(limit, after))
         return paged(request, rows, rows.items[-1].id if rows.items else None)
 
-    @routes.get(
-        "/pipeline_execution/{id}", response_model=ExecutionTree, responses=documented(404, 422)
-    )
+    @routes.get("/pipeline_execution/{id}", response_model=ExecutionTree, responses=documented(404, 422))
     async def get_pipeline_execution(id: Id) -> Response:
         """A run with the whole tree of runs below it."""
         return Answer(tree(await watcher.executions.tree(id)))

@@ -6,15 +6,17 @@ function stay what they are; routes without a body go on to FastAPI.
 """
 
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from fastapi.routing import APIRoute
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from watcher.domain.errors import WatcherError
 from watcher.entrypoints.http.problems import BadRequest, answer_to
 
 JSON_TYPES = ("application/json", "+json")
@@ -54,19 +56,26 @@ class JsonLane:
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            return await self._app(scope, receive, send)
-        path = scope["path"].removeprefix(scope.get("root_path", ""))
-        lane = self._lanes.get((scope["method"], path))
+        lane = self._lane(scope)
         if lane is None:
-            return await self._app(scope, receive, send)
+            await self._app(scope, receive, send)
+            return
+        with suppress(ClientGone):
+            answer = await self._answer(lane, scope, receive)
+            await answer(scope, receive, send)
+
+    def _lane(self, scope: Scope) -> Lane | None:
+        if scope["type"] != "http":
+            return None
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        return self._lanes.get((scope["method"], path))
+
+    async def _answer(self, lane: Lane, scope: Scope, receive: Receive) -> Response:
         try:
             body = await self._read(scope, receive)
-        except ClientGone:
-            return None
-        except BadRequest as refusal:
-            return await answer_to(refusal)(scope, receive, send)
-        await (await _answered(lane, body))(scope, receive, send)
+            return await lane.endpoint(lane.body.validate_json(body))
+        except (WatcherError, ValidationError, BadRequest) as error:
+            return answer_to(error)
 
     async def _read(self, scope: Scope, receive: Receive) -> bytes:
         """The whole body. Raises `BadRequest` when it is too large or not JSON by its own account."""
@@ -97,10 +106,3 @@ class JsonLane:
         if max(size, len(body)) > self._body_limit:
             raise BadRequest(413, f"The request body is larger than {self._body_limit:,} bytes.")
         return body
-
-
-async def _answered(lane: Lane, body: bytes) -> Response:
-    try:
-        return await lane.endpoint(lane.body.validate_json(body))
-    except Exception as error:
-        return answer_to(error)

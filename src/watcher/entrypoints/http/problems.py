@@ -77,13 +77,16 @@ def problem_of(error: WatcherError, place: Sequence[str | int] = ("body",)) -> P
     problem = ProblemFields(type=error.slug(), title=error.title(), status=status, detail=str(error))
     if isinstance(error, InvalidValue):
         problem["errors"] = [{"loc": [*place, error.field], "msg": error.rule, "type": error.slug()}]
+    elif isinstance(error, Invalid):
+        problem["errors"] = [{"loc": [*place], "msg": str(error), "type": error.slug()}]
     return problem
 
 
 def problem_of_validation(failures: Iterable[Mapping[str, Any]], place: Sequence[str | int]) -> ProblemFields:
     """The problem that lists what pydantic found, in its words."""
     errors = [
-        {"loc": [*place, *failure["loc"]], "msg": failure["msg"], "type": failure["type"]} for failure in failures
+        {"loc": [*place, *failure["loc"]], "msg": failure["msg"], "type": failure["type"]}
+        for failure in failures
     ]
     sentences = "; ".join(f"{'.'.join(map(str, error['loc']))}: {error['msg']}" for error in errors[:3])
     more = f"; and {len(errors) - 3} more" if len(errors) > 3 else ""
@@ -103,13 +106,16 @@ def plain_problem(status: int, detail: str | None = None) -> ProblemFields:
     return ProblemFields(type=slug, title=phrase, status=status, detail=detail or f"{phrase}.")
 
 
-def answer_to(error: Exception) -> ProblemAnswer:
-    """The response to an error of the domain, of validation or of reading the body; raises any other again."""
+def answer_to(error: Exception, place: Sequence[str | int] = ("body",)) -> ProblemAnswer:
+    """The response to an error of the domain, of validation or of reading the body; raises any other again.
+
+    `place` is where in the request lies what the domain refused.
+    """
     match error:
         case Unavailable():
             return ProblemAnswer(problem_of(error), {"Retry-After": str(RETRY_AFTER_SECONDS)})
         case WatcherError():
-            return ProblemAnswer(problem_of(error))
+            return ProblemAnswer(problem_of(error, place))
         case ValidationError():
             failures = error.errors(include_url=False, include_context=False, include_input=False)
             return ProblemAnswer(problem_of_validation(cast("Any", failures), ["body"]))
@@ -122,7 +128,7 @@ def install(app: FastAPI) -> None:
     """Makes every error of the application a problem."""
 
     async def refused(_: Request, error: Exception) -> Response:
-        return answer_to(error)
+        return answer_to(error, ("query",))  # the routes with a body answer for themselves, see `JsonLane`
 
     async def invalid(_: Request, error: Exception) -> Response:
         failures = error.errors() if isinstance(error, RequestValidationError) else ()

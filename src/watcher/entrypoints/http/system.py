@@ -42,6 +42,8 @@ def router(watcher: Watcher) -> APIRouter:
         obstacles = await watcher.probes.obstacles()
         if not obstacles:
             return Answer(OK)
-        return ProblemAnswer(plain_problem(503, " ".join(obstacles)), {"Retry-After": str(RETRY_AFTER_SECONDS)})
+        return ProblemAnswer(
+            plain_problem(503, " ".join(obstacles)), {"Retry-After": str(RETRY_AFTER_SECONDS)}
+        )
 
     return routes

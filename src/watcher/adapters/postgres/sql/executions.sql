@@ -15,6 +15,7 @@ admitted AS MATERIALIZED (
     FROM input AS i
     INNER JOIN pipeline AS p ON p.id = i.pipeline_id
     WHERE i.parent_id IS NULL OR EXISTS (SELECT FROM pipeline_execution AS e WHERE e.id = i.parent_id)
+    ORDER BY i.position
 ),
 begun AS (
     INSERT INTO pipeline_execution (
@@ -31,24 +32,20 @@ FROM admitted AS a
 INNER JOIN begun AS b ON b.id = a.id;
 
 -- name: end
--- Ends many runs. Answers the ids of those that it ended; what is missing was refused or is a repeat, and
--- changed nothing. Of several outcomes for one run the first in order counts.
-WITH input AS MATERIALIZED (
-    SELECT DISTINCT ON (i.id) i.*
+-- Ends many runs. Answers (position, id) for those that it ended; what is missing was refused or is a
+-- repeat, and changed nothing. Of several outcomes for one run the first that can be counts. Runs are locked
+-- by ascending id, so that two such statements never wait for each other in a circle.
+WITH held AS MATERIALIZED (
+    SELECT i.*
     FROM unnest(
         :ids::BIGINT[], :end_dates::TIMESTAMPTZ[], :successes::BOOLEAN[], :inserts::BIGINT[],
         :updates::BIGINT[], :soft_deletes::BIGINT[], :total_rows::BIGINT[], :metadata::TEXT[]
     ) WITH ORDINALITY AS i (
         id, end_date, completed_successfully, inserts, updates, soft_deletes, total_rows, metadata, position
     )
-    ORDER BY i.id, i.position
-),
-held AS MATERIALIZED (
-    SELECT e.id
-    FROM pipeline_execution AS e
-    INNER JOIN input AS i ON i.id = e.id
+    INNER JOIN pipeline_execution AS e ON e.id = i.id
     WHERE e.end_date IS NULL AND e.start_date <= i.end_date
-    ORDER BY e.id
+    ORDER BY i.id, i.position
     FOR NO KEY UPDATE OF e
 ),
 ended AS (
@@ -60,9 +57,8 @@ ended AS (
         soft_deletes = i.soft_deletes,
         total_rows = i.total_rows,
         execution_metadata = i.metadata::JSONB
-    FROM held AS h
-    INNER JOIN input AS i ON i.id = h.id
-    WHERE e.id = h.id AND e.end_date IS NULL
+    FROM (SELECT DISTINCT ON (h.id) h.* FROM held AS h ORDER BY h.id, h.position) AS i
+    WHERE e.id = i.id AND e.end_date IS NULL
     RETURNING e.id, e.pipeline_id, e.start_date, e.end_date, e.completed_successfully, e.next_watermark,
         e.inserts, e.updates, e.soft_deletes, i.position
 )
@@ -90,6 +86,7 @@ admitted AS MATERIALIZED (
     FROM input AS i
     INNER JOIN pipeline AS p ON p.id = i.pipeline_id
     WHERE i.parent_id IS NULL OR EXISTS (SELECT FROM pipeline_execution AS e WHERE e.id = i.parent_id)
+    ORDER BY i.position
 ),
 begun AS (
     INSERT INTO pipeline_execution (

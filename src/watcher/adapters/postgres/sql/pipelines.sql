@@ -7,6 +7,13 @@ INNER JOIN pipeline AS p ON p.name_key = i.name_key
 WHERE p.declaration = i.declaration
     AND (i.next_watermark IS NULL OR p.next_watermark = i.next_watermark);
 
+-- name: carry
+-- Takes the next watermark of a declaration whose content is that of the last one.
+UPDATE pipeline
+SET next_watermark = :next_watermark
+WHERE name_key = :name_key AND declaration = :declaration
+RETURNING id, active, load_lineage, watermark;
+
 -- name: create
 INSERT INTO pipeline (
     name, name_key, declaration, pipeline_type_id, next_watermark, pipeline_metadata,
