@@ -55,23 +55,37 @@ class Worker(UvicornWorker):
 
 
 class PatientArbiter(Arbiter):
-    """Ctrl-C, too, lets requests under way finish."""
+    """Lets requests under way finish at Ctrl-C, too, and looks after what the workers need while it runs."""
+
+    def __init__(self, server: "Server") -> None:
+        self._server = server
+        super().__init__(server)
 
     def handle_int(self) -> None:
         self.handle_term()
+
+    def manage_workers(self) -> None:
+        super().manage_workers()
+        self._server.attend()
 
 
 class Server(BaseApplication):
     """Serves the API of one object graph by as many processes as the settings say.
 
-    `ready` is called in the master once it listens. `run` returns when the server was told to stop by SIGINT
+    `ready` is called in the master once it listens, `attend` about every second from then on. `run` returns when the server was told to stop by SIGINT
     or SIGTERM and all workers are gone. It raises `PortTaken`, and `SystemExit` with a code other than 0 when
     the workers failed.
     """
 
-    def __init__(self, settings: Settings, ready: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        ready: Callable[[], None] = lambda: None,
+        attend: Callable[[], None] = lambda: None,
+    ) -> None:
         self._settings = settings
         self._ready = ready
+        self.attend = attend
         super().__init__()
 
     def load_config(self) -> None:

@@ -40,16 +40,23 @@ class EmbeddedWatcher:
         try:
             postgres = EmbeddedPostgres(self._home, bindir=self._settings.pg_bindir)
             with _stopping_in_order(), postgres, self._alone():
-                self._serve(postgres.dsn)
+                self._serve(postgres)
         except EmbeddedPostgresError as error:
             raise Refused(error) from error
 
-    def _serve(self, dsn: str) -> None:
-        settings = self._settings.model_copy(update={"database_url": SecretStr(dsn)})
+    def _serve(self, postgres: EmbeddedPostgres) -> None:
+        settings = self._settings.model_copy(update={"database_url": SecretStr(postgres.dsn)})
         if obstacles(settings):
-            self._migrate(dsn)
-        Server(settings, self._announce).run()
+            self._migrate(postgres.dsn)
+        Server(settings, self._announce, lambda: self._revive(postgres)).run()
         self._console.print("Watcher has stopped; its data stays in", str(self._home))
+
+    def _revive(self, postgres: EmbeddedPostgres) -> None:
+        """Starts the database again where it was killed; costs a start-up packet when it was not."""
+        try:
+            postgres.start()
+        except EmbeddedPostgresError as error:
+            self._console.print(f"[yellow]Requests are answered 503:[/] {error}", soft_wrap=True)
 
     def _migrate(self, dsn: str) -> None:
         """In a process of its own: what it takes to migrate would stay in the memory of every worker."""

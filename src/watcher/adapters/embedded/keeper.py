@@ -26,7 +26,7 @@ PR_SET_PDEATHSIG = 1
 
 def dies_with_us() -> Callable[[], None] | None:
     """Make what the child calls before it becomes PostgreSQL; the lookups happen here, before the fork."""
-    if sys.platform != "linux":
+    if os.uname().sysname != "Linux":
         return None
     prctl, parent, getppid = ctypes.CDLL(None).prctl, os.getpid(), os.getppid
 

@@ -1,7 +1,9 @@
 """The executions in PostgreSQL: each verb one statement over arrays, one verdict for each of its rows."""
 
+from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeVar
+from datetime import datetime
+from typing import TypeAlias, TypeVar
 
 import asyncpg
 
@@ -24,6 +26,7 @@ from watcher.domain.pipeline import PipelineNotFound
 
 SQL = load("executions")
 
+Content: TypeAlias = tuple[int | datetime | str | None, ...]
 Item = TypeVar("Item")
 Done = TypeVar("Done", Started, Ended)
 
@@ -41,6 +44,8 @@ class PostgresExecutions:
 
     async def start(self, starts: Sequence[Start]) -> list[Started | WatcherError]:
         async def begun(some: Sequence[Start]) -> dict[int, Started]:
+            if all(start.parent_id is None and start.external_id is None for start in some):
+                return _by_content(some, await self._database.rows(SQL["start_roots"], **_start_columns(some)))
             rows = await self._database.rows(SQL["start"], **_start_columns(some))
             return {row["position"] - 1: Started(row["id"]) for row in rows}
 
@@ -149,6 +154,19 @@ def _why_not_ended(end: End, execution: Execution | None) -> Ended | WatcherErro
     except WatcherError as refusal:
         return refusal
     return Ended(end.id, repeated=True) if ended is execution else None
+
+
+def _by_content(starts: Sequence[Start], rows: Sequence[asyncpg.Record]) -> dict[int, Started]:
+    """Which run each start began, in order among those of equal content."""
+    begun: defaultdict[Content, deque[int]] = defaultdict(deque)
+    for identity, *content in rows:
+        begun[tuple(content)].append(identity)
+    found: dict[int, Started] = {}
+    for index, start in enumerate(starts):
+        ids = begun.get((start.pipeline_id, start.start_date, start.watermark, start.next_watermark))
+        if ids:
+            found[index] = Started(ids.popleft())
+    return found
 
 
 def _start_columns(starts: Sequence[Start]) -> dict[str, object]:

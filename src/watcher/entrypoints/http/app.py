@@ -44,8 +44,8 @@ def create_app(container: Container) -> FastAPI:
     ]
     for each in routers:
         app.include_router(each)
-    problems.install(app)
     routes = [route for each in routers for route in each.routes if isinstance(route, APIRoute)]
+    problems.install(app, routes)
     app.add_middleware(JsonLane, routes=routes, body_limit=container.settings().body_limit)
     app.openapi = lambda: _documented(app)  # type: ignore[method-assign]
     return app

@@ -6,6 +6,7 @@ from typing import Any, Literal, TypedDict, cast
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -22,6 +23,7 @@ from watcher.entrypoints.http.answers import encoded
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 1
+MOST_ERRORS = 20
 STATUSES: Mapping[type[WatcherError], int] = {NotFound: 404, Conflict: 409, Invalid: 422, Unavailable: 503}
 
 
@@ -42,7 +44,7 @@ class Problem(BaseModel):
     title: str = Field(description="The slug in words.")
     status: int = Field(description="The HTTP status.")
     detail: str = Field(description="A sentence about this occurrence.")
-    errors: list[FieldError] | None = Field(default=None, description="Validation failures, one by one.")
+    errors: list[FieldError] | None = Field(default=None, description="Validation failures, the first 20 of them.")
 
 
 class ProblemFields(TypedDict, total=False):
@@ -82,7 +84,7 @@ def problem_of(error: WatcherError, place: Sequence[str | int] = ("body",)) -> P
     return problem
 
 
-def problem_of_validation(failures: Iterable[Mapping[str, Any]], place: Sequence[str | int]) -> ProblemFields:
+def problem_of_validation(failures: Sequence[Mapping[str, Any]], place: Sequence[str | int]) -> ProblemFields:
     """The problem that lists what pydantic found, in its words."""
     errors = [
         {"loc": [*place, *failure["loc"]], "msg": failure["msg"], "type": failure["type"]}
@@ -124,7 +126,14 @@ def answer_to(error: Exception, place: Sequence[str | int] = ("body",)) -> Probl
     raise error
 
 
-def install(app: FastAPI) -> None:
+def _allowed(path: str, routes: Iterable[APIRoute]) -> str:
+    """The methods of a path, of which the router that found the wrong method names only some."""
+    fitting = [route for route in routes if route.path_regex.match(path)]
+    exact = [route for route in fitting if route.path == path]
+    return ", ".join(sorted({method for route in exact or fitting for method in route.methods or ()}))
+
+
+def install(app: FastAPI, routes: Sequence[APIRoute]) -> None:
     """Makes every error of the application a problem."""
 
     async def refused(_: Request, error: Exception) -> Response:
@@ -134,10 +143,13 @@ def install(app: FastAPI) -> None:
         failures = error.errors() if isinstance(error, RequestValidationError) else ()
         return ProblemAnswer(problem_of_validation(failures, []))
 
-    async def http(_: Request, error: Exception) -> Response:
+    async def http(request: Request, error: Exception) -> Response:
         if not isinstance(error, HTTPException):
             raise error
-        return ProblemAnswer(plain_problem(error.status_code), error.headers)
+        headers = dict(error.headers or {})
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED and (allowed := _allowed(request.url.path, routes)):
+            headers["Allow"] = allowed
+        return ProblemAnswer(plain_problem(error.status_code), headers)
 
     async def unexpected(_: Request, __: Exception) -> Response:
         return ProblemAnswer(plain_problem(500, "Something went wrong inside Watcher; its log says more."))

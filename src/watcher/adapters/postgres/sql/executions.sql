@@ -1,3 +1,15 @@
+-- name: start_roots
+-- Begins many runs that have neither a parent nor an external id. Answers what it began; what is missing
+-- from the answer was refused. Rows that are equal in all that is answered are interchangeable, so callers
+-- are told apart by content: no id has to be drawn ahead of the insert.
+INSERT INTO pipeline_execution (pipeline_id, start_date, watermark, next_watermark)
+SELECT i.pipeline_id, i.start_date, i.watermark, i.next_watermark
+FROM unnest(:pipeline_ids::BIGINT[], :start_dates::TIMESTAMPTZ[], :watermarks::TEXT[], :next_watermarks::TEXT[])
+    WITH ORDINALITY AS i (pipeline_id, start_date, watermark, next_watermark, position)
+INNER JOIN pipeline AS p ON p.id = i.pipeline_id
+ORDER BY i.position
+RETURNING id, pipeline_id, start_date, watermark, next_watermark;
+
 -- name: start
 -- Begins many runs. Answers (position, id) for those that it began; what is missing from the answer was
 -- refused or is a repeat, and changed nothing.
