@@ -1,0 +1,1 @@
+"""The performance promises, as programs that print ratios."""
