@@ -42,7 +42,7 @@ class Watcher:
 
 
 def dsn(settings: Settings) -> str:
-    """The database of the settings; `memory://` is the store in memory. Raises `ValueError` when none is set."""
+    """The database of the settings, where `memory://` is the store in memory. Raises `ValueError` without one."""
     if settings.database_url is None:
         raise ValueError("WATCHER_DATABASE_URL is not set")
     return settings.database_url.get_secret_value()
@@ -106,7 +106,7 @@ class Container(containers.DeclarativeContainer):
 
 @asynccontextmanager
 async def closing(container: Container) -> AsyncIterator[Watcher]:
-    """The graph's `Watcher`; at the end its connections are closed. Nothing connects before the first call."""
+    """The graph's `Watcher`, which connects at its first call; at the end its connections are closed."""
     try:
         yield container.watcher()
     finally:

@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from copy import copy
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
 from typing import Generic, TypeVar
 
 from watcher.domain.errors import WatcherError
@@ -49,42 +48,43 @@ class Coalescer(Generic[Item, Verdict]):
         self._verb = verb
         self._batch_limit = batch_limit
         self._free_lanes = lanes
+        self._opening = False
         self._waiting: deque[tuple[Item, asyncio.Future[Verdict]]] = deque()
-        self._departing = False
-        self._flights: set[asyncio.Task[None]] = set()
+        self._lanes: set[asyncio.Task[None]] = set()
 
     async def __call__(self, items: Sequence[Item]) -> list[Verdict]:
         """The verdicts for the items. A list of several is a batch already and goes by itself."""
-        if not items:
-            return []
-        if len(items) > 1:
+        if len(items) != 1:
             return await self._verb(items)
         return [await self._boarded(items[0])]
 
     def _boarded(self, item: Item) -> asyncio.Future[Verdict]:
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[Verdict] = loop.create_future()
+        future: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, future))
-        if self._free_lanes and not self._departing:
-            self._departing = True
-            loop.call_soon(self._depart)
+        if self._free_lanes and not self._opening:
+            self._opening = True
+            self._free_lanes -= 1
+            lane = asyncio.create_task(self._serve())
+            self._lanes.add(lane)
+            lane.add_done_callback(self._lanes.discard)
         return future
 
-    def _depart(self) -> None:
-        self._departing = False
-        while self._free_lanes and self._waiting:
-            batch = [self._waiting.popleft() for _ in islice(range(len(self._waiting)), self._batch_limit)]
-            batch = [(item, future) for item, future in batch if not future.done()]
-            if batch:
-                self._free_lanes -= 1
-                flight = asyncio.create_task(self._fly(batch))
-                self._flights.add(flight)
-                flight.add_done_callback(self._landed)
+    async def _serve(self) -> None:
+        """One lane: takes off with all who wait, again and again, until nobody does."""
+        self._opening = False
+        try:
+            while batch := self._batch():
+                await self._fly(batch)
+        finally:
+            self._free_lanes += 1
 
-    def _landed(self, flight: asyncio.Task[None]) -> None:
-        self._flights.discard(flight)
-        self._free_lanes += 1
-        self._depart()
+    def _batch(self) -> list[tuple[Item, asyncio.Future[Verdict]]]:
+        batch: list[tuple[Item, asyncio.Future[Verdict]]] = []
+        while self._waiting and len(batch) < self._batch_limit:
+            item, future = self._waiting.popleft()
+            if not future.done():
+                batch.append((item, future))
+        return batch
 
     async def _fly(self, batch: list[tuple[Item, asyncio.Future[Verdict]]]) -> None:
         try:

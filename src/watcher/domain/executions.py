@@ -44,7 +44,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecutionFilter:
-    """Which executions: all that meet every given condition. `started_after` is inclusive, `started_before` is not."""
+    """Those that meet every given condition. `started_after` is inclusive, `started_before` is not."""
 
     pipeline_id: int | None = None
     status: Status | None = None

@@ -12,7 +12,7 @@ EXTERNAL_ID_LIMIT = 200
 
 
 def checked_text(field: str, text: str, limit: int) -> str:
-    """The text as given, if it is storable and at most `limit` characters long; else raises `InvalidValue`."""
+    """The text as given, where it is storable and at most `limit` characters; else raises `InvalidValue`."""
     if len(text) > limit:
         raise InvalidValue(field, f"is longer than {limit:,} characters")
     if "\x00" in text:

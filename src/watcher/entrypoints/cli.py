@@ -3,7 +3,7 @@
 import asyncio
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from pydantic import ValidationError
@@ -46,8 +46,9 @@ def failed(reason: object) -> typer.Exit:
 
 def settings_with(**options: object) -> Settings:
     """The settings, with the options of the command line above the environment."""
+    given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
     try:
-        return Settings(**{name: value for name, value in options.items() if value is not None})  # type: ignore[arg-type]
+        return Settings(**given)
     except ValidationError as error:
         lines = (f"WATCHER_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors())
         raise failed("; ".join(lines)) from None

@@ -7,17 +7,19 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from fastapi import FastAPI
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 from uvicorn_worker import UvicornWorker
 
-from watcher.container import Container
-from watcher.entrypoints.http.app import create_app
 from watcher.settings import Settings
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
 
 PR_SET_PDEATHSIG = 1
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 (holds the workers' heartbeat files; a tmpfs never blocks)
@@ -104,8 +106,11 @@ class Server(BaseApplication):
         for name, value in configuration.items():
             self.cfg.set(name, value)
 
-    def load(self) -> FastAPI:
-        """The application, made anew in each worker after the fork: connections must not be shared."""
+    def load(self) -> "ASGIApp":
+        """The application, made in each worker: the master neither shares connections nor keeps the code."""
+        from watcher.container import Container
+        from watcher.entrypoints.http.app import create_app
+
         return create_app(Container(settings=self._settings))
 
     def run(self) -> None:
@@ -141,13 +146,19 @@ def _require_free(settings: Settings) -> None:
 
 
 def obstacles(settings: Settings) -> list[str]:
-    """What stands between the settings' database and serving from it, asked before any worker starts."""
+    """What stands between the settings' database and serving from it, asked before any worker starts.
+
+    Asked by a process of its own, so that the master does not keep what it takes to ask.
+    """
+    with ProcessPoolExecutor(1, mp_context=get_context("fork")) as process:
+        return process.submit(_obstacles, settings).result()
+
+
+def _obstacles(settings: Settings) -> list[str]:
+    from watcher.container import Container, closing
 
     async def asked() -> list[str]:
-        container = Container(settings=settings)
-        try:
-            return list(await container.probes().obstacles())
-        finally:
-            await container.database().close()
+        async with closing(Container(settings=settings)) as watcher:
+            return list(await watcher.probes.obstacles())
 
     return asyncio.run(asked())

@@ -45,7 +45,9 @@ class PostgresExecutions:
     async def start(self, starts: Sequence[Start]) -> list[Started | WatcherError]:
         async def begun(some: Sequence[Start]) -> dict[int, Started]:
             if all(start.parent_id is None and start.external_id is None for start in some):
-                return _by_content(some, await self._database.rows(SQL["start_roots"], **_start_columns(some)))
+                return _by_content(
+                    some, await self._database.rows(SQL["start_roots"], **_start_columns(some))
+                )
             rows = await self._database.rows(SQL["start"], **_start_columns(some))
             return {row["position"] - 1: Started(row["id"]) for row in rows}
 

@@ -7,15 +7,28 @@ from importlib.metadata import version
 from typing import Any
 
 from fastapi import FastAPI
-from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
 from watcher.container import Container, closing
 from watcher.entrypoints.http import executions, pipelines, problems, system
+from watcher.entrypoints.http.bodies import BIGINT
 from watcher.entrypoints.http.json_lane import JsonLane
 from watcher.entrypoints.http.problems import Problem
 
 DESCRIPTION = "Records what data pipelines do: executions, watermarks, and how far each has come."
+
+
+class Api(FastAPI):
+    """FastAPI whose document knows the schema that all problems share."""
+
+    def openapi(self) -> dict[str, Any]:
+        if self.openapi_schema is None:
+            schema = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+            shared = schema.pop("$defs") | {"Problem": schema}
+            document = super().openapi()
+            _exact(document)
+            document["components"]["schemas"].update(shared)
+        return super().openapi()
 
 
 def create_app(container: Container) -> FastAPI:
@@ -29,7 +42,7 @@ def create_app(container: Container) -> FastAPI:
         async with closing(container):
             yield
 
-    app = FastAPI(
+    app = Api(
         title="Watcher",
         description=DESCRIPTION,
         version=version("watcher-etl"),
@@ -47,19 +60,14 @@ def create_app(container: Container) -> FastAPI:
     routes = [route for each in routers for route in each.routes if isinstance(route, APIRoute)]
     problems.install(app, routes)
     app.add_middleware(JsonLane, routes=routes, body_limit=container.settings().body_limit)
-    app.openapi = lambda: _documented(app)  # type: ignore[method-assign]
     return app
 
 
-def _documented(app: FastAPI) -> dict[str, Any]:
-    """The OpenAPI document, with the schema that all problems share."""
-    if app.openapi_schema is None:
-        document = get_openapi(
-            title=app.title, version=app.version, description=app.description, routes=app.routes
-        )
-        schema = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-        schemas = document["components"]["schemas"]
-        schemas.update(schema.pop("$defs"))
-        schemas["Problem"] = schema
-        app.openapi_schema = document
-    return app.openapi_schema
+def _exact(schema: Any) -> None:
+    """Bounds as the integers they are: FastAPI writes floats, to which 2^63 - 1 and 2^63 are one number."""
+    if isinstance(schema, dict):
+        for bound in {"minimum", "maximum"} & schema.keys():
+            if isinstance(schema[bound], float):
+                schema[bound] = min(int(schema[bound]), BIGINT)
+    for part in schema.values() if isinstance(schema, dict) else schema if isinstance(schema, list) else ():
+        _exact(part)

@@ -1,15 +1,13 @@
 """Request bodies: the wire's own quirks, before they become values of the domain."""
 
 from datetime import datetime
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, TypeAlias, cast
 
 from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
-    GetCoreSchemaHandler,
-    GetJsonSchemaHandler,
     JsonValue,
     StringConstraints,
     ValidationError,
@@ -18,12 +16,6 @@ from pydantic import (
     model_validator,
 )
 from pydantic_core import PydanticCustomError
-from pydantic_core.core_schema import (
-    CoreSchema,
-    chain_schema,
-    datetime_schema,
-    str_schema,
-)
 
 from watcher.domain.execution import Outcome, Record, Start
 from watcher.domain.pipeline import PipelineChanges, PipelineDeclaration
@@ -39,10 +31,10 @@ from watcher.domain.text import (
     TYPE_NAME_LIMIT,
     WATERMARK_LIMIT,
 )
+from watcher.entrypoints.http.scalars import Integer, Iso8601
 
 BIGINT = 2**63 - 1
 BULK_LIMIT = 10_000
-DATE_TIME = "^\\d{4}-\\d{2}-\\d{2}[Tt ]\\d{2}:\\d{2}"
 NO_NUL = "^[^\\x00]*$"
 NOT_BLANK = "^[^\\x00]*[^\\s\\x00-\\x1f][^\\x00]*$"
 
@@ -53,39 +45,31 @@ def _name(limit: int) -> StringConstraints:
 
 TypeName: TypeAlias = Annotated[str, _name(TYPE_NAME_LIMIT)]
 PipelineName: TypeAlias = Annotated[str, _name(PIPELINE_NAME_LIMIT)]
-Identity: TypeAlias = Annotated[int, Field(ge=-BIGINT - 1, le=BIGINT)]
-Count: TypeAlias = Annotated[int, Field(ge=0, le=BIGINT, description="Rows; null when not counted.")]
-SpanNumber: TypeAlias = Annotated[int, Field(ge=1, le=NUMBER_LIMIT)]
+Identity: TypeAlias = Annotated[int, Integer(-BIGINT - 1, BIGINT)]
+Count: TypeAlias = Annotated[int, Integer(0, BIGINT), Field(description="Rows; null when not counted.")]
+SpanNumber: TypeAlias = Annotated[int, Integer(1, NUMBER_LIMIT)]
 ExternalId: TypeAlias = Annotated[str, StringConstraints(max_length=EXTERNAL_ID_LIMIT, pattern=NO_NUL)]
 Document: TypeAlias = dict[str, JsonValue]
 
 
 def _digits(value: object) -> object:
-    return str(value) if type(value) is int else value
+    whole = type(value) is int or (isinstance(value, float) and value.is_integer())
+    return str(int(value)) if whole else value  # type: ignore[call-overload]
 
 
+WATERMARK_TEXT = StringConstraints(max_length=WATERMARK_LIMIT, pattern=NO_NUL)
 Watermark: TypeAlias = Annotated[
     str,
-    StringConstraints(max_length=WATERMARK_LIMIT, pattern=NO_NUL),
-    BeforeValidator(_digits, json_schema_input_type=str | int),
+    WATERMARK_TEXT,
+    BeforeValidator(_digits, json_schema_input_type=Annotated[str, WATERMARK_TEXT] | int),
     Field(
         description="Opaque text of up to 1,000 characters, kept as given; a number is kept as its digits."
     ),
 ]
 
 
-class _Iso8601:
-    """Times are text with a date and a time of day; pydantic alone reads `"20200101"` as seconds of 1970."""
-
-    def __get_pydantic_core_schema__(self, _: Any, __: GetCoreSchemaHandler) -> CoreSchema:
-        return chain_schema([str_schema(pattern=DATE_TIME), datetime_schema(strict=False)])
-
-    def __get_pydantic_json_schema__(self, _: CoreSchema, __: GetJsonSchemaHandler) -> dict[str, Any]:
-        return {"type": "string", "format": "date-time"}
-
-
 Instant: TypeAlias = Annotated[
-    datetime, _Iso8601(), Field(description="ISO 8601; read as UTC when it has no offset.")
+    datetime, Iso8601(), Field(description="ISO 8601; read as UTC when it has no offset.")
 ]
 
 
@@ -104,7 +88,20 @@ class Spans(Body):
     timeliness_datepart: Datepart | None = None
 
 
+def _whole(rule: str) -> dict[str, JsonValue]:
+    """The JSON Schema of a rule's number and datepart in a declaration; a change may name only one."""
+    number, datepart = f"{rule}_number", f"{rule}_datepart"
+    both: JsonValue = {number: {"type": "integer"}, datepart: {"type": "string"}}
+    neither: JsonValue = {number: {"type": "null"}, datepart: {"type": "null"}}
+    return {"anyOf": [{"required": [number, datepart], "properties": both}, {"properties": neither}]}
+
+
+WHOLE_SPANS = ConfigDict(json_schema_extra={"allOf": [_whole("freshness"), _whole("timeliness")]})
+
+
 class PipelineTypeBody(Spans):
+    model_config = WHOLE_SPANS
+
     name: TypeName
     mute_freshness_check: bool = False
     mute_timeliness_check: bool = False
@@ -114,6 +111,8 @@ class PipelineTypeBody(Spans):
 
 
 class PipelineBody(Spans):
+    model_config = WHOLE_SPANS
+
     name: PipelineName
     pipeline_type_name: TypeName
     next_watermark: Watermark | None = None
@@ -149,7 +148,7 @@ class PipelineTypePatch(Patch):
 
     def change(self) -> tuple[Reference, PipelineTypeChanges]:
         reference, changes = self._reference_and_changes()
-        return reference, PipelineTypeChanges(**changes)  # type: ignore[typeddict-item]
+        return reference, cast("PipelineTypeChanges", changes)
 
 
 class PipelinePatch(Patch):
@@ -174,7 +173,7 @@ class PipelinePatch(Patch):
 
     def change(self) -> tuple[Reference, PipelineChanges]:
         reference, changes = self._reference_and_changes()
-        return reference, PipelineChanges(**changes)  # type: ignore[typeddict-item]
+        return reference, cast("PipelineChanges", changes)
 
 
 class StartBody(Body):

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
 from pydantic import ValidationError
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from watcher.container import Watcher
@@ -92,6 +93,10 @@ def router(watcher: Watcher) -> APIRouter:
     async def record_pipeline_executions(body: BulkBody) -> Response:
         """Takes up to 10,000 finished runs; `results` has an id or a problem for each, in order."""
         return Answer(encoded({"results": await _recorded(watcher, body)}))
+
+    @routes.get("/pipeline_execution/bulk", include_in_schema=False)
+    async def no_execution_is_called_bulk() -> Response:
+        raise HTTPException(405)
 
     @routes.get("/pipeline_execution", response_model=list[Execution], responses=documented(422))
     async def list_pipeline_executions(

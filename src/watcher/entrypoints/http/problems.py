@@ -44,7 +44,9 @@ class Problem(BaseModel):
     title: str = Field(description="The slug in words.")
     status: int = Field(description="The HTTP status.")
     detail: str = Field(description="A sentence about this occurrence.")
-    errors: list[FieldError] | None = Field(default=None, description="Validation failures, the first 20 of them.")
+    errors: list[FieldError] | None = Field(
+        default=None, description="Validation failures, the first 20 of them."
+    )
 
 
 class ProblemFields(TypedDict, total=False):
@@ -85,13 +87,13 @@ def problem_of(error: WatcherError, place: Sequence[str | int] = ("body",)) -> P
 
 
 def problem_of_validation(failures: Sequence[Mapping[str, Any]], place: Sequence[str | int]) -> ProblemFields:
-    """The problem that lists what pydantic found, in its words."""
+    """The problem that lists what pydantic found, in its words; of very many only the first."""
     errors = [
         {"loc": [*place, *failure["loc"]], "msg": failure["msg"], "type": failure["type"]}
-        for failure in failures
+        for failure in failures[:MOST_ERRORS]
     ]
     sentences = "; ".join(f"{'.'.join(map(str, error['loc']))}: {error['msg']}" for error in errors[:3])
-    more = f"; and {len(errors) - 3} more" if len(errors) > 3 else ""
+    more = f"; and {len(failures) - 3:,} more" if len(failures) > 3 else ""
     return ProblemFields(
         type="invalid-request",
         title="Invalid request",
@@ -128,7 +130,7 @@ def answer_to(error: Exception, place: Sequence[str | int] = ("body",)) -> Probl
 
 def _allowed(path: str, routes: Iterable[APIRoute]) -> str:
     """The methods of a path, of which the router that found the wrong method names only some."""
-    fitting = [route for route in routes if route.path_regex.match(path)]
+    fitting = [route for route in routes if route.include_in_schema and route.path_regex.match(path)]
     exact = [route for route in fitting if route.path == path]
     return ", ".join(sorted({method for route in exact or fitting for method in route.methods or ()}))
 
@@ -147,7 +149,9 @@ def install(app: FastAPI, routes: Sequence[APIRoute]) -> None:
         if not isinstance(error, HTTPException):
             raise error
         headers = dict(error.headers or {})
-        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED and (allowed := _allowed(request.url.path, routes)):
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED and (
+            allowed := _allowed(request.url.path, routes)
+        ):
             headers["Allow"] = allowed
         return ProblemAnswer(plain_problem(error.status_code), headers)
 
