@@ -55,7 +55,7 @@ class Coalescer(Generic[Item, Verdict]):
     async def __call__(self, items: Sequence[Item]) -> list[Verdict]:
         """The verdicts for the items. A list of several is a batch already and goes by itself."""
         if len(items) != 1:
-            return await self._verb(items)
+            return await self._verb(items) if items else []
         return [await self._boarded(items[0])]
 
     def _boarded(self, item: Item) -> asyncio.Future[Verdict]:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from time import monotonic
 from typing import Any
 
 import asyncpg
@@ -14,6 +15,7 @@ from watcher.domain.errors import StoreUnavailable
 Connection = asyncpg.pool.PoolConnectionProxy
 
 ATTEMPTS = 3
+KEEP_SECONDS = 120.0
 RESERVED_CONNECTIONS = 5
 SERVER_SETTINGS = {
     # Plans of statements over `unnest` do not depend on the values: plan once for each connection.
@@ -58,11 +60,13 @@ class Database:
         self._timeout = timeout
         self._pool: asyncpg.Pool | None = None
         self._opening = asyncio.Lock()
+        self._kept: list[tuple[float, Connection]] = []
+        self._queued = 0
 
     async def open(self) -> None:
         """Raises `StoreUnavailable`; then the next statement tries again."""
         with _in_words_of_the_domain():
-            await self._opened()
+            await self.opened()
 
     async def close(self) -> None:
         """Waits for what is under way, then closes; what does not end within `timeout` is cut off."""
@@ -70,6 +74,8 @@ class Database:
         if pool is None:
             return
         try:
+            while self._kept:
+                await pool.release(self._kept.pop()[1])
             await asyncio.wait_for(pool.close(), self._timeout)
         except TimeoutError:
             pool.terminate()
@@ -80,8 +86,7 @@ class Database:
         for _ in range(ATTEMPTS):
             try:
                 with _in_words_of_the_domain():
-                    pool = await self._opened()
-                    async with pool.acquire(timeout=self._timeout) as connection:
+                    async with _Taken(self) as connection:
                         return await connection.fetch(query.sql, *arguments)
             except ROLLED_BACK:
                 continue
@@ -97,13 +102,44 @@ class Database:
         """Several statements as one. Raises `StoreUnavailable`."""
         try:
             with _in_words_of_the_domain():
-                pool = await self._opened()
-                async with pool.acquire(timeout=self._timeout) as connection, connection.transaction():
+                async with _Taken(self) as connection, connection.transaction():
                     yield Transaction(connection)
         except ROLLED_BACK:
             raise StoreUnavailable("it chose this transaction as a deadlock's victim") from None
 
-    async def _opened(self) -> asyncpg.Pool:
+    @property
+    def in_use(self) -> int:
+        """How many connections are in the middle of something."""
+        if self._pool is None:
+            return 0
+        return self._pool.get_size() - self._pool.get_idle_size() - len(self._kept)
+
+    async def take(self, pool: asyncpg.Pool) -> Connection:
+        """A connection for one use, to be given back; one that was kept, if any is fit."""
+        while self._kept:
+            since, connection = self._kept.pop()
+            if not connection.is_closed() and monotonic() - since < KEEP_SECONDS:
+                return connection
+            await connection.close()
+            await pool.release(connection)
+        self._queued += 1
+        try:
+            return await pool.acquire(timeout=self._timeout)
+        finally:
+            self._queued -= 1
+
+    async def give_back(self, pool: asyncpg.Pool, connection: Connection, *, fit: bool) -> None:
+        """Keeps the connection for the next use, which costs less than the pool's own bookkeeping does.
+
+        It goes through the pool where somebody waits there for one, where its use went wrong, and at the end.
+        """
+        if fit and not self._queued and pool is self._pool:
+            self._kept.append((monotonic(), connection))
+        else:
+            await pool.release(connection)
+
+    async def opened(self) -> asyncpg.Pool:
+        """The pool, made when first asked for."""
         if self._pool is None:
             async with self._opening:
                 if self._pool is None:
@@ -133,6 +169,23 @@ class Database:
             await connection.close()
         share = (limit - RESERVED_CONNECTIONS) // self._processes
         return max(1, min(share, self.LARGEST_POOL))
+
+
+class _Taken:
+    """A connection of the database, for the length of a block."""
+
+    __slots__ = ("_connection", "_database", "_pool")
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def __aenter__(self) -> Connection:
+        self._pool = await self._database.opened()
+        self._connection = await self._database.take(self._pool)
+        return self._connection
+
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        await self._database.give_back(self._pool, self._connection, fit=kind is None)
 
 
 class Transaction:

@@ -1,7 +1,7 @@
 """The HTTP application: a function of the object graph."""
 
 import gc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Any
@@ -11,15 +11,26 @@ from fastapi.routing import APIRoute
 
 from watcher.container import Container, closing
 from watcher.entrypoints.http import executions, pipelines, problems, system
-from watcher.entrypoints.http.bodies import BIGINT
+from watcher.entrypoints.http.bodies import BIGINT, NO_NUL
 from watcher.entrypoints.http.json_lane import JsonLane
 from watcher.entrypoints.http.problems import Problem
 
 DESCRIPTION = "Records what data pipelines do: executions, watermarks, and how far each has come."
+_NESTED = {"$ref": "#/components/schemas/JsonValue"}
+JSON_VALUE: Mapping[str, Any] = {
+    "description": "Any JSON, nested up to 100 levels deep.",
+    "anyOf": [
+        {"type": ["null", "boolean"]},
+        {"type": "string", "pattern": NO_NUL},
+        {"type": "number", "minimum": -BIGINT - 1, "maximum": 2 * BIGINT + 1},
+        {"type": "array", "items": _NESTED},
+        {"type": "object", "propertyNames": {"pattern": NO_NUL}, "additionalProperties": _NESTED},
+    ],
+}
 
 
 class Api(FastAPI):
-    """FastAPI whose document knows the schema that all problems share."""
+    """FastAPI whose document knows the schemas that pydantic does not: of problems, and of metadata."""
 
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema is None:
@@ -27,7 +38,7 @@ class Api(FastAPI):
             shared = schema.pop("$defs") | {"Problem": schema}
             document = super().openapi()
             _exact(document)
-            document["components"]["schemas"].update(shared)
+            document["components"]["schemas"].update(shared | {"JsonValue": JSON_VALUE})
         return super().openapi()
 
 

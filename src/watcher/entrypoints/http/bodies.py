@@ -49,7 +49,7 @@ Identity: TypeAlias = Annotated[int, Integer(-BIGINT - 1, BIGINT)]
 Count: TypeAlias = Annotated[int, Integer(0, BIGINT), Field(description="Rows; null when not counted.")]
 SpanNumber: TypeAlias = Annotated[int, Integer(1, NUMBER_LIMIT)]
 ExternalId: TypeAlias = Annotated[str, StringConstraints(max_length=EXTERNAL_ID_LIMIT, pattern=NO_NUL)]
-Document: TypeAlias = dict[str, JsonValue]
+Document: TypeAlias = dict[Annotated[str, StringConstraints(pattern=NO_NUL)], JsonValue]
 
 
 def _digits(value: object) -> object:

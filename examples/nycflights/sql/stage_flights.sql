@@ -1,0 +1,47 @@
+CREATE OR REPLACE TEMP TABLE staged_flights AS
+SELECT
+    make_date(year, month, day) AS flight_date,
+    carrier,
+    flight,
+    origin,
+    dest,
+    tailnum,
+    sched_dep_time,
+    dep_time,
+    dep_delay,
+    sched_arr_time,
+    arr_time,
+    arr_delay,
+    air_time,
+    distance,
+    time_hour
+FROM read_csv(
+    $file,
+    auto_detect = FALSE,
+    delim = ',',
+    quote = '"',
+    header = TRUE,
+    nullstr = 'NA',
+    strict_mode = TRUE,
+    columns = {
+        'year': 'SMALLINT',
+        'month': 'TINYINT',
+        'day': 'TINYINT',
+        'dep_time': 'SMALLINT',
+        'sched_dep_time': 'SMALLINT',
+        'dep_delay': 'SMALLINT',
+        'arr_time': 'SMALLINT',
+        'sched_arr_time': 'SMALLINT',
+        'arr_delay': 'SMALLINT',
+        'carrier': 'VARCHAR',
+        'flight': 'INTEGER',
+        'tailnum': 'VARCHAR',
+        'origin': 'VARCHAR',
+        'dest': 'VARCHAR',
+        'air_time': 'SMALLINT',
+        'distance': 'SMALLINT',
+        'hour': 'TINYINT',
+        'minute': 'TINYINT',
+        'time_hour': 'TIMESTAMP'
+    }
+);

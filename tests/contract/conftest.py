@@ -1,0 +1,43 @@
+"""Every contract holds in two worlds: the store in memory and PostgreSQL."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from dependency_injector import providers
+from pydantic import SecretStr
+
+from tests.contract.world import StoppedClock, World
+from tests.server import execute
+from watcher.container import MEMORY, Container, closing
+from watcher.settings import Settings
+
+TABLES = ("pipeline_execution_closure", "pipeline_execution", "pipeline", "pipeline_type")
+
+
+@pytest.fixture(params=["memory", "postgres"])
+def store(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def dsn(store: str, request: pytest.FixtureRequest) -> str:
+    """The database of the store; without PostgreSQL no server starts."""
+    return MEMORY if store == "memory" else str(request.getfixturevalue("database"))
+
+
+@pytest.fixture
+async def world(store: str, dsn: str) -> AsyncIterator[World]:
+    """An empty record, wired by the container with its clock stopped at noon."""
+    if store == "postgres":
+        await execute(dsn, *(f"DELETE FROM {table}" for table in TABLES))
+    container = Container(settings=Settings(database_url=SecretStr(dsn)))
+    clock = StoppedClock()
+    container.clock.override(providers.Object(clock))
+    async with closing(container):
+        yield World(store, dsn, container, clock)
+        assert connections_in_use(container) == 0
+
+
+def connections_in_use(container: Container) -> int:
+    """How many connections the pool has handed out and not got back."""
+    return 0 if container.store() == "memory" else container.database().in_use

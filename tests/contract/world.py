@@ -1,0 +1,127 @@
+"""A Watcher to put questions to, whatever store is behind it."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TypedDict, Unpack
+
+from watcher.container import Container, Watcher
+from watcher.domain.document import Document
+from watcher.domain.errors import WatcherError
+from watcher.domain.execution import End, Execution, Outcome, Start
+from watcher.domain.executions import Ended, Executions, Started
+from watcher.domain.page import Page
+from watcher.domain.pipeline import Pipeline, PipelineDeclaration, Pipelines
+from watcher.domain.pipeline_type import PipelineType, PipelineTypes
+from watcher.domain.span import Datepart
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+NOBODY = 2**62
+"""An id that nothing has."""
+
+
+def at(seconds: float) -> datetime:
+    """An instant so many seconds after noon."""
+    return NOON + timedelta(seconds=seconds)
+
+
+class StoppedClock:
+    """A clock that moves only by hand."""
+
+    def __init__(self) -> None:
+        self.instant = NOON
+
+    def now(self) -> datetime:
+        return self.instant
+
+
+class Declaring(TypedDict, total=False):
+    pipeline_type_name: str
+    next_watermark: str | None
+    pipeline_metadata: Document | None
+    freshness_number: int | None
+    freshness_datepart: Datepart | None
+    timeliness_number: int | None
+    timeliness_datepart: Datepart | None
+
+
+class Starting(TypedDict, total=False):
+    watermark: str | None
+    next_watermark: str | None
+    parent_id: int | None
+    external_id: str | None
+
+
+class Counting(TypedDict, total=False):
+    inserts: int | None
+    updates: int | None
+    soft_deletes: int | None
+    total_rows: int | None
+    execution_metadata: Document | None
+
+
+def declaration(name: str = "orders", **fields: Unpack[Declaring]) -> PipelineDeclaration:
+    fields.setdefault("pipeline_type_name", "load")
+    return PipelineDeclaration(name=name, **fields)
+
+
+def started(pipeline_id: int, seconds: float = 0, **fields: Unpack[Starting]) -> Start:
+    return Start(pipeline_id=pipeline_id, start_date=at(seconds), **fields)
+
+
+def succeeded(seconds: float = 60, **counts: Unpack[Counting]) -> Outcome:
+    return Outcome(end_date=at(seconds), completed_successfully=True, **counts)
+
+
+def failed(seconds: float = 60, **counts: Unpack[Counting]) -> Outcome:
+    return Outcome(end_date=at(seconds), completed_successfully=False, **counts)
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """The ports as the container wires them, over the store `store`; `dsn` is that of its database, if any."""
+
+    store: str
+    dsn: str
+    container: Container
+    clock: StoppedClock
+
+    @property
+    def watcher(self) -> Watcher:
+        return self.container.watcher()
+
+    @property
+    def pipeline_types(self) -> PipelineTypes:
+        return self.container.pipeline_types()
+
+    @property
+    def pipelines(self) -> Pipelines:
+        return self.container.pipelines()
+
+    @property
+    def executions(self) -> Executions:
+        return self.container.executions()
+
+    async def pipeline(self, name: str = "orders", **fields: Unpack[Declaring]) -> int:
+        """The id of the pipeline as declared."""
+        (declared,) = await self.pipelines.declare([declaration(name, **fields)], self.clock.now())
+        return declared.id
+
+    async def start(self, pipeline_id: int, seconds: float = 0, **fields: Unpack[Starting]) -> int:
+        """The id of the run that began."""
+        (verdict,) = await self.executions.start([started(pipeline_id, seconds, **fields)])
+        assert isinstance(verdict, Started)
+        return verdict.id
+
+    async def end(self, identity: int, outcome: Outcome) -> Ended | WatcherError:
+        """The verdict on one ending."""
+        (verdict,) = await self.executions.end([End(identity, outcome)])
+        return verdict
+
+    async def execution(self, identity: int) -> Execution:
+        return (await self.executions.tree(identity))[0]
+
+    async def all_pipelines(self) -> list[Pipeline]:
+        return list((await self.pipelines.page(Page())).items)
+
+    async def all_pipeline_types(self) -> list[PipelineType]:
+        return list((await self.pipeline_types.page(Page())).items)

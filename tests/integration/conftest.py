@@ -1,0 +1,72 @@
+"""A real server over HTTP: `watcher api` in processes of its own, on PostgreSQL."""
+
+import asyncio
+import tempfile
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Protocol
+
+import httpx
+import pytest
+
+from tests.contract.conftest import TABLES
+from tests.integration.programs import Program, served
+from tests.integration.wire import Wire
+from tests.server import execute
+
+SEQUENCES = ("pipeline_execution_id_seq", "pipeline_id_seq", "pipeline_type_id_seq")
+
+
+class Serve(Protocol):
+    """Starts a `watcher api` on the DSN, with `WATCHER_` settings by their names in lower case."""
+
+    def __call__(
+        self, dsn: str, *, ready: bool = True, **settings: str
+    ) -> AbstractContextManager[Program]: ...
+
+
+@pytest.fixture(scope="session")
+def serve() -> Iterator[Serve]:
+    """Servers of a test's own."""
+    with tempfile.TemporaryDirectory(prefix="watcher-api-") as directory:
+        count = iter(range(10_000))
+
+        def start(dsn: str, *, ready: bool = True, **settings: str) -> AbstractContextManager[Program]:
+            return served(Path(directory) / f"api-{next(count)}.log", dsn, ready=ready, **settings)
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def api(serve: Serve, database: str) -> Iterator[Program]:
+    """The server that tests share, with two workers, on the database that tests share."""
+    with serve(database, workers="2") as program:
+        yield program
+
+
+@pytest.fixture(scope="session")
+def _client(api: Program) -> Iterator[httpx.Client]:
+    with api.client() as client:
+        yield client
+
+
+@pytest.fixture
+def watcher_url(api: Program, database: str) -> str:
+    """Where a Watcher listens that knows nothing yet."""
+    emptied = [f"DELETE FROM {table}" for table in TABLES]
+    restarted = [f"ALTER SEQUENCE {sequence} RESTART" for sequence in SEQUENCES]
+    asyncio.run(execute(database, ";".join(emptied + restarted)))
+    return api.url
+
+
+@pytest.fixture
+def client(watcher_url: str, _client: httpx.Client) -> httpx.Client:  # noqa: ARG001 (empties the database)
+    """Speaks HTTP with a Watcher that knows nothing yet."""
+    return _client
+
+
+@pytest.fixture
+def wire(client: httpx.Client, database: str) -> Wire:
+    """Speaks the protocol with a Watcher that knows nothing yet."""
+    return Wire(client, database)

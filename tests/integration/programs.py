@@ -1,0 +1,130 @@
+"""The `watcher` program as its users run it: a process of its own, with a log, ended by a signal."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import psutil
+
+READY_SECONDS = 30.0
+STOP_SECONDS = 20.0
+POLL_SECONDS = 0.02
+
+
+def free_port() -> int:
+    """A port that nothing listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def until(condition: Callable[[], bool], seconds: float, what: str) -> None:
+    """Waits for the condition; fails when it does not come true in time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"{what}: not within {seconds:.0f} s"
+        time.sleep(POLL_SECONDS)
+
+
+class Program:
+    """`watcher` with these arguments. `url` is where it is to listen."""
+
+    def __init__(self, arguments: list[str], log: Path, settings: Mapping[str, str], port: int) -> None:
+        self.url = f"http://127.0.0.1:{port}"
+        self.port = port
+        self._log = log
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("WATCHER_")}
+        with log.open("wb") as file:
+            self.process = subprocess.Popen(  # noqa: S603 (our own program, no shell)
+                [sys.executable, "-m", "watcher", *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                env=inherited | settings | {"WATCHER_PORT": str(port)},
+                cwd=log.parent,
+            )
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text(errors="replace")
+
+    def client(self, seconds: float = 60.0) -> httpx.Client:
+        limits = httpx.Limits(max_connections=200, max_keepalive_connections=200)
+        return httpx.Client(base_url=self.url, timeout=seconds, limits=limits, trust_env=False)
+
+    def ready(self) -> bool:
+        assert self.process.poll() is None, self.log
+        try:
+            return httpx.get(f"{self.url}/health/ready", timeout=15, trust_env=False).is_success
+        except httpx.TransportError:
+            return False
+
+    def await_ready(self, seconds: float = READY_SECONDS) -> None:
+        until(self.ready, seconds, f"{self.url} is ready")
+
+    def exit_code(self, seconds: float = STOP_SECONDS) -> int:
+        """How it ended; fails when it does not end in time."""
+        try:
+            return self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"still running after {seconds:.0f} s:\n{self.log}") from None
+
+    def stopped(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Its exit code after the signal."""
+        self.process.send_signal(number)
+        return self.exit_code()
+
+    def children(self) -> list[psutil.Process]:
+        """The processes right below it: of `watcher api` the workers."""
+        return psutil.Process(self.process.pid).children()
+
+    def tree(self) -> list[psutil.Process]:
+        """It and all processes below it."""
+        root = psutil.Process(self.process.pid)
+        return [root, *root.children(recursive=True)]
+
+    def destroy(self) -> None:
+        """Ends it and all below it, whatever state they are in."""
+        if self.process.poll() is None:
+            for process in self.tree():
+                with _gone_is_fine():
+                    process.kill()
+            self.process.wait()
+
+
+@contextmanager
+def _gone_is_fine() -> Iterator[None]:
+    try:
+        yield
+    except psutil.NoSuchProcess:
+        return
+
+
+@contextmanager
+def program(log: Path, *arguments: str, port: int | None = None, **settings: str) -> Iterator[Program]:
+    """`watcher` with these arguments and `WATCHER_` settings; nothing of it is left after the block."""
+    environment = {f"WATCHER_{name.upper()}": value for name, value in settings.items()}
+    running = Program(list(arguments), log, environment, port or free_port())
+    try:
+        yield running
+    finally:
+        running.destroy()
+
+
+@contextmanager
+def served(log: Path, dsn: str, *, ready: bool = True, **settings: str) -> Iterator[Program]:
+    """`watcher api` on the database; it ends in peace and in order, unless the test ended it already."""
+    with program(log, "api", database_url=dsn, **settings) as api:
+        if ready:
+            api.await_ready()
+        yield api
+        if api.process.returncode is None:
+            assert api.stopped() == 0, api.log
+        assert "Traceback" not in api.log, api.log

@@ -1,0 +1,249 @@
+"""What breaks under load: the database, the server's processes, its clients. Nothing acknowledged is lost."""
+
+import asyncio
+import os
+import signal
+import socket
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+import asyncpg
+import httpx
+import psutil
+import pytest
+
+from tests.integration.conftest import Serve
+from tests.integration.load import Load
+from tests.integration.programs import Program, until
+from tests.integration.wire import END, answer, problem
+from tests.server import Server, fetch
+from watcher.adapters.embedded import EmbeddedPostgres
+from watcher.adapters.postgres.migrate import migrate
+
+TIMEOUT = 2.0
+"""WATCHER_DATABASE_TIMEOUT of these servers, in seconds."""
+
+LONGEST_503 = 2 * TIMEOUT + 2.0
+"""No answer takes longer while the database does not answer: one wait behind others, one of its own."""
+
+PEACE = {200, 201, 204}
+
+
+class Postgres:
+    """A durable PostgreSQL of the tests' own, to be maltreated."""
+
+    def __init__(self, home: Path) -> None:
+        self._data = home / "data"
+        self.cluster = EmbeddedPostgres(home)
+        self.dsn = self.cluster.dsn
+
+    def postmaster(self) -> psutil.Process:
+        return psutil.Process(int((self._data / "postmaster.pid").read_text().split("\n", 1)[0]))
+
+    def end(self, number: signal.Signals) -> None:
+        process = self.postmaster()
+        process.send_signal(number)
+        until(lambda: not process.is_running() or process.status() == "zombie", 20, "PostgreSQL is down")
+
+    def start(self) -> None:
+        self.cluster.start()
+
+
+@pytest.fixture(scope="module")
+def durable() -> Iterator[Postgres]:
+    """fsync is on. Its directory can be entered by the user who runs PostgreSQL when we are root."""
+    with tempfile.TemporaryDirectory(prefix="watcher-faults-", dir="/tmp") as directory:
+        Path(directory).chmod(0o755)
+        postgres = Postgres(Path(directory) / "home")
+        with postgres.cluster:
+            asyncio.run(migrate(postgres.dsn))
+            yield postgres
+
+
+@pytest.fixture
+def server(serve: Serve, durable: Postgres) -> Iterator[Program]:
+    with serve(durable.dsn, workers="2", database_timeout=str(TIMEOUT)) as api:
+        yield api
+
+
+def _more(load: Load, count: int = 40) -> None:
+    """Waits until so many more executions have been recorded."""
+    goal = load.acknowledged() + count
+    until(lambda: load.acknowledged() >= goal, 30, f"{goal} executions")
+
+
+def _unavailable(load: Load) -> None:
+    """Waits until a client has been told that the database is away."""
+    before = load.statuses[503]
+    until(lambda: load.statuses[503] > before, 15, "503")
+
+
+def _survived(load: Load, dsn: str) -> None:
+    assert set(load.statuses) <= PEACE | {503}, load.statuses
+    assert not load.broken, load.broken
+    assert load.unhinted == 0, "a 503 without Retry-After"
+    assert load.slowest.get(503, 0) < LONGEST_503, load.slowest
+    load.check(dsn)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=["fast", "killed"])
+def test_a_database_that_restarts_loses_nothing_acknowledged(
+    server: Program, durable: Postgres, number: signal.Signals
+) -> None:
+    with Load(server) as load:
+        _more(load)
+        durable.end(number)
+        _unavailable(load)
+        problem(httpx.get(f"{server.url}/health/ready", timeout=30, trust_env=False), 503)
+        assert httpx.get(f"{server.url}/health/live", timeout=30, trust_env=False).is_success
+        durable.start()
+        _more(load)
+
+    _survived(load, durable.dsn)
+
+
+def test_a_frozen_database_is_waited_for_within_bounds(server: Program, durable: Postgres) -> None:
+    with Load(server) as load:
+        _more(load)
+        root = durable.postmaster()
+        frozen = [root, *root.children(recursive=True)]
+        for process in frozen:
+            process.suspend()
+        try:
+            _unavailable(load)
+            time.sleep(LONGEST_503)
+        finally:
+            for process in reversed(frozen):
+                process.resume()
+        _more(load)
+
+    assert load.statuses[503] >= load.threads
+    _survived(load, durable.dsn)
+
+
+def test_a_client_that_goes_away_harms_nobody(server: Program, durable: Postgres) -> None:
+    def recorded(number: int) -> tuple[int, int]:
+        _gone(server, pipeline)
+        body = {"pipeline_id": pipeline, "external_id": f"stays {number}"}
+        identity = answer(client.post("/start_pipeline_execution", json=body), 201)["id"]
+        _gone(server, pipeline)
+        end = {"id": identity, "end_date": "2100-01-01T00:00:00Z", "completed_successfully": True, "inserts": number}
+        return identity, client.post("/end_pipeline_execution", json=end).status_code
+
+    with server.client() as client, ThreadPoolExecutor(32) as pool:
+        body = {"name": "a crowd", "pipeline_type_name": "load"}
+        pipeline = client.post("/pipeline", json=body).json()["id"]
+        verdicts = list(pool.map(recorded, range(300)))
+        assert answer(client.get("/health/ready"), 200)
+
+    assert {status for _, status in verdicts} == {204}
+    query = "SELECT id, inserts FROM pipeline_execution WHERE pipeline_id = $1 AND external_id LIKE 'stays %'"
+    rows = asyncio.run(fetch(durable.dsn, query, pipeline))
+    assert sorted(map(str, rows)) == sorted(str((identity, n)) for n, (identity, _) in enumerate(verdicts))
+
+
+def _gone(server: Program, pipeline: int) -> None:
+    """A client that sends a start and does not stay for the answer."""
+    body = b'{"pipeline_id": %d}' % pipeline
+    head = b"POST /start_pipeline_execution HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body)
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+        connection.sendall(head + body)
+
+
+def test_what_is_under_way_at_sigterm_is_finished(server: Program, durable: Postgres) -> None:
+    with server.client() as client, Load(server) as load, ThreadPoolExecutor(1) as pool:
+        _more(load)
+        pipeline = client.post("/pipeline", json={"name": "held", "pipeline_type_name": "load"}).json()["id"]
+        identity = client.post("/start_pipeline_execution", json={"pipeline_id": pipeline}).json()["id"]
+        end = {"id": identity, "end_date": "2100-01-01T00:00:00Z", "completed_successfully": True}
+        with closing(_Lock(durable.dsn, pipeline)):
+            ending = pool.submit(client.post, "/end_pipeline_execution", json=end)
+            time.sleep(0.3)
+            assert not ending.done()
+            server.process.send_signal(signal.SIGTERM)
+            time.sleep(0.7)
+            assert server.process.poll() is None
+        assert ending.result(10).status_code == 204
+        assert server.exit_code() == 0
+
+    assert set(load.statuses) <= PEACE, load.statuses
+    load.check(durable.dsn)
+    assert asyncio.run(fetch(durable.dsn, "SELECT load_lineage FROM pipeline WHERE id = $1", pipeline)) == [(False,)]
+
+
+class _Lock:
+    """Somebody else's lock on a pipeline, until closed."""
+
+    def __init__(self, dsn: str, pipeline: int) -> None:
+        self._runner = asyncio.Runner()
+        self._connection = self._runner.run(asyncpg.connect(dsn))
+        self._runner.run(self._connection.execute("BEGIN"))
+        self._runner.run(self._connection.execute(f"SELECT FROM pipeline WHERE id = {pipeline} FOR UPDATE"))
+
+    def close(self) -> None:
+        self._runner.run(self._connection.close())
+        self._runner.close()
+
+
+def test_a_killed_worker_is_replaced(server: Program, durable: Postgres) -> None:
+    with Load(server) as load:
+        _more(load)
+        victim, survivor = server.children()
+        victim.kill()
+        until(lambda: len(set(server.children()) - {victim, survivor}) == 1, 15, "a new worker")
+        _more(load, 200)
+
+    assert set(load.statuses) <= PEACE, load.statuses
+    load.check(durable.dsn)
+
+
+def test_the_workers_of_a_killed_master_free_the_port(server: Program, durable: Postgres) -> None:
+    with Load(server, threads=2) as load:
+        _more(load)
+        workers = server.children()
+        os.kill(server.process.pid, signal.SIGKILL)
+        server.process.wait()
+        assert psutil.wait_procs(workers, timeout=5)[1] == []
+
+    load.check(durable.dsn)
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(("127.0.0.1", server.port))
+
+
+def test_a_server_may_start_before_its_database(serve: Serve, durable: Postgres) -> None:
+    durable.end(signal.SIGINT)
+    try:
+        with serve(durable.dsn, ready=False, database_timeout=str(TIMEOUT)) as api, api.client() as client:
+            until(lambda: _live(client), 20, "an answer")
+            ready = client.get("/health/ready")
+            assert "database" in problem(ready, 503)["detail"]
+            assert int(ready.headers["retry-after"]) >= 1
+            body = {"name": "too early", "pipeline_type_name": "load"}
+            problem(client.post("/pipeline", json=body), 503, "store-unavailable")
+            problem(client.get("/pipeline"), 503, "store-unavailable")
+            assert "answered 503 until" in api.log
+
+            durable.start()
+            api.await_ready(10)
+            answer(client.post("/pipeline", json=body), 201)
+    finally:
+        durable.start()
+
+
+def _live(client: httpx.Client) -> bool:
+    try:
+        return client.get("/health/live").is_success
+    except httpx.TransportError:
+        return False
+
+
+def test_a_database_that_was_never_migrated_is_refused_at_once(serve: Serve, postgres: Server) -> None:
+    with postgres.database() as dsn, serve(dsn, ready=False) as api:
+        assert api.exit_code() == 1
+
+        assert "run `watcher migrate`" in api.log

@@ -1,0 +1,78 @@
+"""The OpenAPI document tells the truth: Schemathesis, all its checks, on a running server.
+
+`SCHEMATHESIS_MAX_EXAMPLES` sets how many cases each operation gets at most in each phase; many find more.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.integration.wire import answer
+
+CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
+PROGRAM = Path(sys.executable).with_name("schemathesis")
+MAX_EXAMPLES = os.environ.get("SCHEMATHESIS_MAX_EXAMPLES", "25")
+SECONDS = 60 + 4 * int(MAX_EXAMPLES)
+BIGINT = {"type": "integer", "minimum": -(2**63), "maximum": 2**63 - 1}
+
+
+def test_the_document_and_the_server_agree(
+    watcher_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = subprocess.run(  # noqa: S603 (a program of the test environment, no shell)
+        [
+            PROGRAM, "--no-color", "--config-file", CONFIGURATION, "run", f"{watcher_url}/openapi.json",
+            "--checks", "all", "--generation-deterministic", "--max-examples", MAX_EXAMPLES,
+            "--continue-on-failure", "--report-json-path", tmp_path / "report.json",
+        ],
+        cwd=tmp_path, capture_output=True, text=True, timeout=SECONDS, check=False,
+    )  # fmt: skip
+
+    assert run.returncode == 0, run.stdout
+    report = json.loads((tmp_path / "report.json").read_text())
+    with capsys.disabled():
+        print(f"\n{_numbers(report)}")
+    assert report["operations"]["tested"] == report["operations"]["total"] == _operations(watcher_url)
+    phases = {name: phase["status"] for name, phase in report["phases"].items()}
+    assert phases == {"examples": "skip", "coverage": "success", "fuzzing": "success", "stateful": "success"}
+    assert report["test_cases"]["errored"] == report["test_cases"]["without_checks"] == 0
+
+
+def test_the_document_has_exact_bounds(client: httpx.Client) -> None:
+    schemas = answer(client.get("/openapi.json"), 200)["components"]["schemas"]
+
+    assert schemas["EndBody"]["properties"]["id"].items() >= BIGINT.items()
+    assert schemas["EndBody"]["properties"]["inserts"]["anyOf"][0].items() >= (BIGINT | {"minimum": 0}).items()
+
+
+def test_every_operation_documents_its_problems(client: httpx.Client) -> None:
+    document = answer(client.get("/openapi.json"), 200)
+
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            refusals = {status for status in operation["responses"] if status >= "4"}
+            expected = {"413", "415", "422", "503"} if "requestBody" in operation else set()
+            assert refusals >= expected, (method, path)
+            for status in refusals:
+                schema = operation["responses"][status]["content"]["application/problem+json"]["schema"]
+                assert schema == {"$ref": "#/components/schemas/Problem"}
+
+
+def _operations(url: str) -> int:
+    paths = httpx.get(f"{url}/openapi.json", trust_env=False).json()["paths"]
+    return sum(len(operations) for operations in paths.values())
+
+
+def _numbers(report: dict[str, Any]) -> str:
+    cases, operations = report["test_cases"], report["operations"]
+    return (
+        f"Schemathesis {report['schemathesis_version']}: {operations['tested']} operations, "
+        f"{cases['generated']} cases, all checks, {cases['unique_failures']} failures, "
+        f"{report['running_time']:.0f} s"
+    )
