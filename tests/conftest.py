@@ -34,7 +34,7 @@ def postgres() -> Iterator[Server]:
     if dsn := os.environ.get("WATCHER_TEST_DATABASE_URL"):
         yield Server(dsn)
         return
-    with _directory_for_all() as directory, EmbeddedPostgres(directory / "home", settings=FAST) as server:
+    with directory_for_all() as directory, EmbeddedPostgres(directory / "home", settings=FAST) as server:
         yield Server(server.dsn)
 
 
@@ -62,7 +62,7 @@ def fresh_database(postgres: Server, template: str) -> Iterator[str]:
 
 
 @contextmanager
-def _directory_for_all() -> Iterator[Path]:
+def directory_for_all() -> Iterator[Path]:
     """A directory that the unprivileged user of a server started by root can enter."""
     directory = Path(tempfile.mkdtemp(prefix="watcher-tests-", dir="/tmp"))
     directory.chmod(0o755)

@@ -6,12 +6,12 @@ import pytest
 from dependency_injector import providers
 from pydantic import SecretStr
 
-from tests.contract.world import StoppedClock, World
+from tests.contract.world import EMPTYING, TABLES, StoppedClock, World
 from tests.server import execute
 from watcher.container import MEMORY, Container, closing
 from watcher.settings import Settings
 
-TABLES = ("pipeline_execution_closure", "pipeline_execution", "pipeline", "pipeline_type")
+__all__ = ["TABLES", "connections_in_use"]
 
 
 @pytest.fixture(params=["memory", "postgres"])
@@ -29,7 +29,7 @@ def dsn(store: str, request: pytest.FixtureRequest) -> str:
 async def world(store: str, dsn: str) -> AsyncIterator[World]:
     """An empty record, wired by the container with its clock stopped at noon."""
     if store == "postgres":
-        await execute(dsn, *(f"DELETE FROM {table}" for table in TABLES))
+        await execute(dsn, *EMPTYING)
     container = Container(settings=Settings(database_url=SecretStr(dsn)))
     clock = StoppedClock()
     container.clock.override(providers.Object(clock))
@@ -39,5 +39,5 @@ async def world(store: str, dsn: str) -> AsyncIterator[World]:
 
 
 def connections_in_use(container: Container) -> int:
-    """How many connections the pool has handed out and not got back."""
+    """How many connections of the pool are in the middle of something."""
     return 0 if container.store() == "memory" else container.database().in_use

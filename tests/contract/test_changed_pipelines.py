@@ -117,6 +117,7 @@ async def test_a_pipeline_cannot_take_the_name_of_another(world: World, identity
     other = await world.pipeline("refunds")
     with pytest.raises(PipelineNameTaken) as refusal:
         await world.pipelines.change(other, {"name": "orders", "active": False}, at(60))
+    assert (await world.pipelines.get(identity)).name == "Orders"
     assert refusal.value == PipelineNameTaken("orders")
     held = await world.pipelines.get(other)
     assert (held.name, held.active, held.updated_at) == ("refunds", True, None)

@@ -55,7 +55,7 @@ async def test_the_same_end_again_advances_nothing(world: World) -> None:
         ({"a": 2.0**60, "b": 2.0**63, "c": -(2.0**64)}, {"b": 2.0**63, "a": 2.0**60, "c": -(2.0**64)}),
         ({"a": 2**64 - 1, "b": -(2**63)}, {"a": 2**64 - 1, "b": -(2**63)}),
         ({"a": 1e300, "b": 5e-324, "c": 0.1}, {"c": 0.1, "b": 5e-324, "a": 1e300}),
-        ({"a": "\U0001f600 \\ \" \x01 \x7f \u2028"}, {"a": "\U0001f600 \\ \" \x01 \x7f \u2028"}),
+        ({"a": '\U0001f600 \\ " \x01 \x7f \u2028'}, {"a": '\U0001f600 \\ " \x01 \x7f \u2028'}),
     ],
 )
 async def test_another_spelling_of_the_metadata_is_the_same_end(

@@ -13,9 +13,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from pydantic import SecretStr
 
 from tests.contract import histories
-from tests.contract.conftest import TABLES, connections_in_use
+from tests.contract.conftest import connections_in_use
 from tests.contract.twins import LoopThread, Twins
-from tests.contract.world import NOBODY, StoppedClock, World, at, declaration
+from tests.contract.world import EMPTYING, NOBODY, StoppedClock, World, at, declaration
 from tests.server import execute
 from watcher.container import MEMORY, Container
 from watcher.domain.execution import End, Outcome, Record, Start
@@ -42,7 +42,7 @@ class Histories(RuleBasedStateMachine):
         super().__init__()
         self.loop = loop
         self.twins = Twins(world("memory", MEMORY), postgres)
-        loop.run(execute(postgres.dsn, *(f"DELETE FROM {table}" for table in TABLES)))
+        loop.run(execute(postgres.dsn, *EMPTYING))
 
     @initialize()
     def two_pipelines_are_there(self) -> None:

@@ -7,18 +7,23 @@ from tests.server import fetch
 from watcher.domain.execution import End
 from watcher.domain.pipeline_type import PipelineTypeDeclaration
 
-TABLES = ("pipeline_type", "pipeline", "pipeline_execution", "pipeline_execution_closure")
+ROWS = """
+SELECT 'pipeline_type', ctid::TEXT, xmin::TEXT, xmax::TEXT FROM pipeline_type
+UNION ALL
+SELECT 'pipeline', ctid::TEXT, xmin::TEXT, xmax::TEXT FROM pipeline
+UNION ALL
+SELECT 'pipeline_execution', ctid::TEXT, xmin::TEXT, xmax::TEXT FROM pipeline_execution
+UNION ALL
+SELECT 'pipeline_execution_closure', ctid::TEXT, xmin::TEXT, xmax::TEXT FROM pipeline_execution_closure
+ORDER BY 1, 2
+"""
 
 pytestmark = pytest.mark.parametrize("store", ["postgres"])
 
 
 async def versions(world: World) -> list[tuple[object, ...]]:
     """Where every row lies, which transaction wrote it and which locked it."""
-    return [
-        (table, *row)
-        for table in TABLES
-        for row in await fetch(world.dsn, f"SELECT ctid::text, xmin::text, xmax::text FROM {table}")
-    ]
+    return await fetch(world.dsn, ROWS)
 
 
 async def test_an_unchanged_declaration_writes_and_locks_nothing(world: World) -> None:

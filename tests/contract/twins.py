@@ -154,28 +154,26 @@ class Twins:
         )
 
         def translated(value: Any) -> Any:
+            if isinstance(value, list | tuple):
+                return [translated(each) for each in value]
+            fields: dict[str, Any] = {}
             match value:
-                case list() | tuple():
-                    return [translated(each) for each in value]
                 case Slice():
-                    return replace(value, items=translated(value.items))
+                    fields = {"items": translated(value.items)}
                 case Execution():
-                    parent_id = None if value.parent_id is None else runs[value.parent_id]
-                    return replace(
-                        value, id=runs[value.id], parent_id=parent_id, pipeline_id=pipelines[value.pipeline_id]
-                    )
+                    fields = {"id": runs[value.id], "pipeline_id": pipelines[value.pipeline_id]}
+                    fields["parent_id"] = None if value.parent_id is None else runs[value.parent_id]
                 case Pipeline():
-                    type_id = types[value.pipeline_type_id]
-                    return replace(value, id=pipelines[value.id], pipeline_type_id=type_id)
+                    fields = {"id": pipelines[value.id], "pipeline_type_id": types[value.pipeline_type_id]}
                 case PipelineType():
-                    return replace(value, id=types[value.id])
+                    fields = {"id": types[value.id]}
                 case Started() | Ended() | ExecutionAlreadyEnded():
-                    return replace(value, id=runs[value.id])
+                    fields = {"id": runs[value.id]}
                 case PipelineNotFound(reference=int(identity)):
-                    return PipelineNotFound(pipelines[identity])
+                    fields = {"reference": pipelines[identity]}
                 case PipelineTypeNotFound(reference=int(identity)):
-                    return PipelineTypeNotFound(types[identity])
-            return value
+                    fields = {"reference": types[identity]}
+            return replace(value, **fields) if fields else value
 
         return translated(value)
 

@@ -15,6 +15,10 @@ from watcher.domain.pipeline_type import PipelineType, PipelineTypes
 from watcher.domain.span import Datepart
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+TABLES = ("pipeline_execution_closure", "pipeline_execution", "pipeline", "pipeline_type")
+EMPTYING = tuple(f"DELETE FROM {table}" for table in TABLES)  # noqa: S608, names of our own
+"""What empties the record, a hundred times faster than TRUNCATE does."""
+
 NOBODY = 2**62
 """An id that nothing has."""
 

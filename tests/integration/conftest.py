@@ -10,12 +10,16 @@ from typing import Protocol
 import httpx
 import pytest
 
-from tests.contract.conftest import TABLES
+from tests.contract.world import EMPTYING
 from tests.integration.programs import Program, served
 from tests.integration.wire import Wire
 from tests.server import execute
 
-SEQUENCES = ("pipeline_execution_id_seq", "pipeline_id_seq", "pipeline_type_id_seq")
+FROM_ONE = [
+    "ALTER SEQUENCE pipeline_execution_id_seq RESTART",
+    "ALTER SEQUENCE pipeline_id_seq RESTART",
+    "ALTER SEQUENCE pipeline_type_id_seq RESTART",
+]
 
 
 class Serve(Protocol):
@@ -54,9 +58,7 @@ def _client(api: Program) -> Iterator[httpx.Client]:
 @pytest.fixture
 def watcher_url(api: Program, database: str) -> str:
     """Where a Watcher listens that knows nothing yet."""
-    emptied = [f"DELETE FROM {table}" for table in TABLES]
-    restarted = [f"ALTER SEQUENCE {sequence} RESTART" for sequence in SEQUENCES]
-    asyncio.run(execute(database, ";".join(emptied + restarted)))
+    asyncio.run(execute(database, ";".join((*EMPTYING, *FROM_ONE))))
     return api.url
 
 

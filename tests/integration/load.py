@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Self
 
 import httpx
 
@@ -32,7 +33,7 @@ class Load:
     _stopping: threading.Event = field(default_factory=threading.Event)
     _running: list[threading.Thread] = field(default_factory=list)
 
-    def __enter__(self) -> "Load":
+    def __enter__(self) -> Self:
         pipelines = [self._pipeline(number) for number in range(self.threads)]
         self._running = [threading.Thread(target=self._work, args=(each,)) for each in pipelines]
         for thread in self._running:
@@ -106,7 +107,9 @@ class Load:
     def check(self, dsn: str) -> None:
         """What was acknowledged is in the database, and each watermark is that of the last success."""
         assert self.started
-        rows = asyncio.run(fetch(dsn, "SELECT external_id, id, end_date IS NOT NULL, inserts FROM pipeline_execution"))
+        rows = asyncio.run(
+            fetch(dsn, "SELECT external_id, id, end_date IS NOT NULL, inserts FROM pipeline_execution")
+        )
         known = {str(name): (identity, ended, inserts) for name, identity, ended, inserts in rows}
         assert {name: known[name][0] for name in self.started} == self.started
         by_id = {identity: (ended, inserts) for identity, ended, inserts in known.values()}
@@ -122,7 +125,9 @@ class Load:
             INNER JOIN pipeline_execution AS e ON e.pipeline_id = p.id AND e.completed_successfully
             GROUP BY p.id
         """
-        reached = {pipeline: (watermark, last) for pipeline, watermark, last in asyncio.run(fetch(dsn, query))}
+        reached = {
+            pipeline: (watermark, last) for pipeline, watermark, last in asyncio.run(fetch(dsn, query))
+        }
         for pipeline, turn in self.ended.values():
             watermark, last = reached[pipeline]
             assert watermark == last

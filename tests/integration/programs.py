@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -36,13 +36,14 @@ def until(condition: Callable[[], bool], seconds: float, what: str) -> None:
 class Program:
     """`watcher` with these arguments. `url` is where it is to listen."""
 
-    def __init__(self, arguments: list[str], log: Path, settings: Mapping[str, str], port: int) -> None:
+    def __init__(self, arguments: list[str], log: Path, settings: dict[str, str], port: int) -> None:
         self.url = f"http://127.0.0.1:{port}"
         self.port = port
         self._log = log
+        self._seen: set[psutil.Process] = set()
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("WATCHER_")}
         with log.open("wb") as file:
-            self.process = subprocess.Popen(  # noqa: S603 (our own program, no shell)
+            self.process = subprocess.Popen(
                 [sys.executable, "-m", "watcher", *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=file,
@@ -83,7 +84,9 @@ class Program:
 
     def children(self) -> list[psutil.Process]:
         """The processes right below it: of `watcher api` the workers."""
-        return psutil.Process(self.process.pid).children()
+        found = psutil.Process(self.process.pid).children()
+        self._seen.update(found)
+        return found
 
     def tree(self) -> list[psutil.Process]:
         """It and all processes below it."""
@@ -92,11 +95,11 @@ class Program:
 
     def destroy(self) -> None:
         """Ends it and all below it, whatever state they are in."""
-        if self.process.poll() is None:
-            for process in self.tree():
-                with _gone_is_fine():
-                    process.kill()
-            self.process.wait()
+        remaining = self.tree() if self.process.poll() is None else []
+        for process in {*remaining, *self._seen}:
+            with _gone_is_fine():
+                process.kill()
+        self.process.wait()
 
 
 @contextmanager
@@ -121,7 +124,7 @@ def program(log: Path, *arguments: str, port: int | None = None, **settings: str
 @contextmanager
 def served(log: Path, dsn: str, *, ready: bool = True, **settings: str) -> Iterator[Program]:
     """`watcher api` on the database; it ends in peace and in order, unless the test ended it already."""
-    with program(log, "api", database_url=dsn, **settings) as api:
+    with program(log, "api", port=None, database_url=dsn, **settings) as api:
         if ready:
             api.await_ready()
         yield api

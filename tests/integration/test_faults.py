@@ -19,7 +19,7 @@ import pytest
 from tests.integration.conftest import Serve
 from tests.integration.load import Load
 from tests.integration.programs import Program, until
-from tests.integration.wire import END, answer, problem
+from tests.integration.wire import answer, problem
 from tests.server import Server, fetch
 from watcher.adapters.embedded import EmbeddedPostgres
 from watcher.adapters.postgres.migrate import migrate
@@ -64,9 +64,17 @@ def durable() -> Iterator[Postgres]:
             yield postgres
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def server(serve: Serve, durable: Postgres) -> Iterator[Program]:
+    """A server that outlives all that happens around it."""
     with serve(durable.dsn, workers="2", database_timeout=str(TIMEOUT)) as api:
+        yield api
+
+
+@pytest.fixture
+def mortal(serve: Serve, durable: Postgres) -> Iterator[Program]:
+    """A server that the test will end."""
+    with serve(durable.dsn, workers="2") as api:
         yield api
 
 
@@ -131,7 +139,12 @@ def test_a_client_that_goes_away_harms_nobody(server: Program, durable: Postgres
         body = {"pipeline_id": pipeline, "external_id": f"stays {number}"}
         identity = answer(client.post("/start_pipeline_execution", json=body), 201)["id"]
         _gone(server, pipeline)
-        end = {"id": identity, "end_date": "2100-01-01T00:00:00Z", "completed_successfully": True, "inserts": number}
+        end = {
+            "id": identity,
+            "end_date": "2100-01-01T00:00:00Z",
+            "completed_successfully": True,
+            "inserts": number,
+        }
         return identity, client.post("/end_pipeline_execution", json=end).status_code
 
     with server.client() as client, ThreadPoolExecutor(32) as pool:
@@ -154,8 +167,8 @@ def _gone(server: Program, pipeline: int) -> None:
         connection.sendall(head + body)
 
 
-def test_what_is_under_way_at_sigterm_is_finished(server: Program, durable: Postgres) -> None:
-    with server.client() as client, Load(server) as load, ThreadPoolExecutor(1) as pool:
+def test_what_is_under_way_at_sigterm_is_finished(mortal: Program, durable: Postgres) -> None:
+    with mortal.client() as client, Load(mortal) as load, ThreadPoolExecutor(1) as pool:
         _more(load)
         pipeline = client.post("/pipeline", json={"name": "held", "pipeline_type_name": "load"}).json()["id"]
         identity = client.post("/start_pipeline_execution", json={"pipeline_id": pipeline}).json()["id"]
@@ -164,15 +177,17 @@ def test_what_is_under_way_at_sigterm_is_finished(server: Program, durable: Post
             ending = pool.submit(client.post, "/end_pipeline_execution", json=end)
             time.sleep(0.3)
             assert not ending.done()
-            server.process.send_signal(signal.SIGTERM)
+            mortal.process.send_signal(signal.SIGTERM)
             time.sleep(0.7)
-            assert server.process.poll() is None
+            assert mortal.process.poll() is None
         assert ending.result(10).status_code == 204
-        assert server.exit_code() == 0
+        assert mortal.exit_code() == 0
 
     assert set(load.statuses) <= PEACE, load.statuses
     load.check(durable.dsn)
-    assert asyncio.run(fetch(durable.dsn, "SELECT load_lineage FROM pipeline WHERE id = $1", pipeline)) == [(False,)]
+    assert asyncio.run(fetch(durable.dsn, "SELECT load_lineage FROM pipeline WHERE id = $1", pipeline)) == [
+        (False,)
+    ]
 
 
 class _Lock:
@@ -201,18 +216,18 @@ def test_a_killed_worker_is_replaced(server: Program, durable: Postgres) -> None
     load.check(durable.dsn)
 
 
-def test_the_workers_of_a_killed_master_free_the_port(server: Program, durable: Postgres) -> None:
-    with Load(server, threads=2) as load:
+def test_the_workers_of_a_killed_master_free_the_port(mortal: Program, durable: Postgres) -> None:
+    with Load(mortal, threads=2) as load:
         _more(load)
-        workers = server.children()
-        os.kill(server.process.pid, signal.SIGKILL)
-        server.process.wait()
+        workers = mortal.children()
+        os.kill(mortal.process.pid, signal.SIGKILL)
+        mortal.process.wait()
         assert psutil.wait_procs(workers, timeout=5)[1] == []
 
     load.check(durable.dsn)
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe.bind(("127.0.0.1", server.port))
+        probe.bind(("127.0.0.1", mortal.port))
 
 
 def test_a_server_may_start_before_its_database(serve: Serve, durable: Postgres) -> None:

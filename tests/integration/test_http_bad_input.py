@@ -1,6 +1,7 @@
 """Whatever a client may send: a documented refusal, and nothing has changed. Never a 5xx."""
 
 import json
+import re
 from collections.abc import Iterator
 from copy import deepcopy
 from typing import Any
@@ -48,11 +49,28 @@ SPANS |= {"timeliness_number": 1, "timeliness_datepart": "day"}
 MUTES = {"mute_freshness_check": True, "mute_timeliness_check": True}
 OUTCOME: Json = {"end_date": TIME, "completed_successfully": True, "inserts": 1, "updates": 1}
 OUTCOME |= {"soft_deletes": 1, "total_rows": 1, "execution_metadata": {}}
-START: Json = {"pipeline_id": 1, "start_date": TIME, "watermark": "1", "next_watermark": "2", "external_id": "3"}
+START: Json = {
+    "pipeline_id": 1,
+    "start_date": TIME,
+    "watermark": "1",
+    "next_watermark": "2",
+    "external_id": "3",
+}
 VALID: dict[tuple[str, str], Json] = {
-    ("POST", "/pipeline"): {"name": "new", "pipeline_type_name": "type", "next_watermark": "1", "pipeline_metadata": {}}
+    ("POST", "/pipeline"): {
+        "name": "new",
+        "pipeline_type_name": "type",
+        "next_watermark": "1",
+        "pipeline_metadata": {},
+    }
     | SPANS,
-    ("PATCH", "/pipeline"): {"id": 1, "name": "new", "pipeline_type_id": 1, "watermark": "1", "next_watermark": "2"}
+    ("PATCH", "/pipeline"): {
+        "id": 1,
+        "name": "new",
+        "pipeline_type_id": 1,
+        "watermark": "1",
+        "next_watermark": "2",
+    }
     | {"last_target_insert": TIME, "last_target_update": TIME, "last_target_soft_delete": TIME}
     | {"pipeline_metadata": {}, "load_lineage": True, "active": False}
     | SPANS
@@ -70,7 +88,19 @@ DEEP: list[Any] = []
 for _ in range(150):
     DEEP = [DEEP]
 
-WRONG_TEXT: list[object] = ["\x00", "a\x00b", "\ud800", "a\udfff", "x" * 1_001, True, 1.5, [], {}, ["x"], float("nan")]
+WRONG_TEXT: list[object] = [
+    "\x00",
+    "a\x00b",
+    "\ud800",
+    "a\udfff",
+    "x" * 1_001,
+    True,
+    1.5,
+    [],
+    {},
+    ["x"],
+    float("nan"),
+]
 WRONG_NAME: list[object] = ["", "   ", "\t\n", "\u2003", 1, None]
 WRONG_INTEGER: list[object] = [
     2**63, -(2**63) - 1, 10**400, 1.5, BEYOND, float("nan"), float("inf"), "1", "", True, False, [], {}, [1],
@@ -88,30 +118,24 @@ WRONG_DOCUMENT: list[object] = [
 ]  # fmt: skip
 
 
+WRONG: list[tuple[str, list[object]]] = [
+    ("name|pipeline_type_name", WRONG_TEXT + WRONG_NAME),
+    (".*watermark", WRONG_TEXT),
+    ("external_id", [*WRONG_TEXT, "x" * 201, 1]),
+    (".*_datepart", WRONG_DATEPART),
+    (".*_metadata", WRONG_DOCUMENT),
+    ("end_date", [*WRONG_TIME, None]),
+    ("start_date|last_target_.*", WRONG_TIME),
+    ("mute_.*|active|load_lineage|completed_successfully", [*WRONG_FLAG, None]),
+    ("executions", [None, "x", 1, {}, DEEP * 10_001]),
+    (".*_number", [*WRONG_INTEGER, 0, -1, 2**31]),
+    (".*id", WRONG_INTEGER),
+    ("inserts|updates|soft_deletes|total_rows", [*WRONG_INTEGER, -1]),
+]
+
+
 def _wrong(field: str) -> list[object]:
-    if field in ("name", "pipeline_type_name"):
-        return WRONG_TEXT + WRONG_NAME
-    if field.endswith("watermark"):
-        return WRONG_TEXT
-    if field == "external_id":
-        return [*WRONG_TEXT, "x" * 201, 1]
-    if field.endswith("_datepart"):
-        return WRONG_DATEPART
-    if field.endswith("_metadata"):
-        return WRONG_DOCUMENT
-    if field.endswith("_date") or field.startswith("last_target"):
-        return [*WRONG_TIME, None] if field == "end_date" else WRONG_TIME
-    if field.startswith("mute_") or field in ("active", "load_lineage", "completed_successfully"):
-        return [*WRONG_FLAG, None]
-    if field == "executions":
-        return [None, "x", 1, {}, DEEP * 10_001]
-    return WRONG_INTEGER + _wrong_number(field)
-
-
-def _wrong_number(field: str) -> list[object]:
-    if field.endswith("_number"):
-        return [0, -1, 2**31]
-    return [] if field.endswith("id") else [-1]
+    return next(values for fields, values in WRONG if re.fullmatch(fields, field))
 
 
 @pytest.fixture

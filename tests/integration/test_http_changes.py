@@ -106,7 +106,9 @@ def test_a_name_that_is_taken_is_a_conflict(wire: Wire, path: str) -> None:
     wire.pipeline("extract", pipeline_type_name="extract")
     before = wire.fingerprint()
 
-    found = problem(wire.patch(path, {"id": 2, "name": " LOAD"}), 409, f"{path[1:]}-name-taken".replace("_", "-"))
+    found = problem(
+        wire.patch(path, {"id": 2, "name": " LOAD"}), 409, f"{path[1:]}-name-taken".replace("_", "-")
+    )
 
     assert "'LOAD'" in found["detail"]
     assert wire.fingerprint() == before

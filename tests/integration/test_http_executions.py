@@ -76,7 +76,9 @@ def test_what_is_no_time_is_refused(wire: Wire, given: object) -> None:
     pipeline = wire.pipeline()
     before = wire.fingerprint()
 
-    found = problem(wire.post("/start_pipeline_execution", {"pipeline_id": pipeline, "start_date": given}), 422)
+    found = problem(
+        wire.post("/start_pipeline_execution", {"pipeline_id": pipeline, "start_date": given}), 422
+    )
 
     assert found["errors"][0]["loc"][:2] == ["body", "start_date"]
     assert wire.fingerprint() == before
@@ -128,7 +130,8 @@ def test_the_same_end_again_is_harmless(wire: Wire) -> None:
 
 
 @pytest.mark.parametrize(
-    "otherwise", [{"inserts": 2}, {"completed_successfully": False}, {"end_date": START}, {"execution_metadata": {}}]
+    "otherwise",
+    [{"inserts": 2}, {"completed_successfully": False}, {"end_date": START}, {"execution_metadata": {}}],
 )
 def test_another_end_is_a_conflict(wire: Wire, otherwise: Json) -> None:
     identity = wire.start(wire.pipeline())
@@ -160,7 +163,12 @@ def test_a_success_moves_the_pipeline_and_a_failure_does_not(wire: Wire) -> None
 
     wire.end(wire.start(pipeline, next_watermark="reached"), **COUNTS)
     after = wire.get(f"/pipeline/{pipeline}")
-    moved = {"watermark": "reached", "last_target_insert": END, "last_target_update": END, "load_lineage": False}
+    moved = {
+        "watermark": "reached",
+        "last_target_insert": END,
+        "last_target_update": END,
+        "load_lineage": False,
+    }
     assert after == before | moved
 
 

@@ -29,7 +29,9 @@ def _pages(client: httpx.Client, path: str, **query: str | int) -> list[list[Jso
 
 
 @pytest.mark.parametrize("path", LISTS)
-@pytest.mark.parametrize(("limit", "sizes"), [(1, [1] * 7), (3, [3, 3, 1]), (7, [7]), (6, [6, 1]), (10_000, [7])])
+@pytest.mark.parametrize(
+    ("limit", "sizes"), [(1, [1] * 7), (3, [3, 3, 1]), (7, [7]), (6, [6, 1]), (10_000, [7])]
+)
 def test_the_links_lead_to_the_end(many: Wire, path: str, limit: int, sizes: list[int]) -> None:
     pages = _pages(many.client, path, limit=limit)
 
@@ -155,7 +157,8 @@ def test_a_bad_filter_is_refused(client: httpx.Client, query: str) -> None:
 
 @pytest.mark.parametrize("path", LISTS)
 @pytest.mark.parametrize(
-    "identity", ["9223372036854775808", "-9223372036854775809", "abc", "1.5", "%00", "1%00", "%ff", "9" * 5_000]
+    "identity",
+    ["9223372036854775808", "-9223372036854775809", "abc", "1.5", "%00", "1%00", "%ff", "9" * 5_000],
 )
 def test_a_bad_id_in_the_path_is_refused(client: httpx.Client, path: str, identity: str) -> None:
     found = problem(client.get(f"{path}/{identity}"), 422, "invalid-request")

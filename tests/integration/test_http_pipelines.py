@@ -150,7 +150,11 @@ def test_the_watermark_is_told_to_who_declares_the_next(wire: Wire) -> None:
 
 
 def test_an_unchanged_declaration_writes_nothing(wire: Wire) -> None:
-    full = {"freshness_number": 1, "freshness_datepart": "day", "pipeline_metadata": {"a": 1, "b": [1.0]}}
+    full: Json = {
+        "freshness_number": 1,
+        "freshness_datepart": "day",
+        "pipeline_metadata": {"a": 1, "b": [1.0]},
+    }
     wire.declare(**full)
     before = wire.fingerprint()
 
@@ -198,9 +202,7 @@ def test_spans_are_a_number_and_a_datepart(wire: Wire, path: str, datepart: str)
 @pytest.mark.parametrize("path", ["/pipeline", "/pipeline_type"])
 @pytest.mark.parametrize("rule", ["freshness", "timeliness"])
 @pytest.mark.parametrize("half", [{"number": 1}, {"datepart": "day"}, {"number": 1, "datepart": None}])
-def test_half_a_span_is_refused_by_the_name_of_the_pair(
-    wire: Wire, path: str, rule: str, half: Json
-) -> None:
+def test_half_a_span_is_refused_by_the_name_of_the_pair(wire: Wire, path: str, rule: str, half: Json) -> None:
     body = PIPELINE if path == "/pipeline" else {"name": "load"}
     before = wire.fingerprint()
 

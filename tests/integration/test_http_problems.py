@@ -44,11 +44,14 @@ def test_the_service_says_that_it_is_well(client: httpx.Client, path: str) -> No
 
 
 @pytest.mark.parametrize(
-    "path", ["/nothing", "/pipeline/", "/pipelines", "/Pipeline", "/pipeline/1/2", "//pipeline", "/%00", "/%ff"]
+    "path",
+    ["/nothing", "/pipeline/", "/pipelines", "/Pipeline", "/pipeline/1/2", "//pipeline", "/%00", "/%ff"],
 )
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
 def test_what_is_no_path_is_not_found(client: httpx.Client, method: str, path: str) -> None:
-    found = problem(client.request(method, client.base_url.copy_with(raw_path=path.encode())), 404, "not-found")
+    found = problem(
+        client.request(method, client.base_url.copy_with(raw_path=path.encode())), 404, "not-found"
+    )
 
     assert found.keys() == {"type", "title", "status", "detail"}
 
@@ -78,7 +81,8 @@ def test_a_head_has_no_body(client: httpx.Client, path: str) -> None:
 
 @pytest.mark.parametrize(("method", "path"), WITH_BODY)
 @pytest.mark.parametrize(
-    "kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "text/json", "", "json", "é"]
+    "kind",
+    ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "text/json", "", "json", "é"],
 )
 def test_what_is_not_json_by_its_own_account_is_refused(
     wire: Wire, method: str, path: str, kind: str
@@ -86,7 +90,9 @@ def test_what_is_not_json_by_its_own_account_is_refused(
     before = wire.fingerprint()
 
     headers = {b"content-type": kind.encode("latin-1")}
-    problem(wire.client.request(method, path, content=PIPELINE, headers=headers), 415, "unsupported-media-type")
+    problem(
+        wire.client.request(method, path, content=PIPELINE, headers=headers), 415, "unsupported-media-type"
+    )
 
     assert wire.fingerprint() == before
 

@@ -46,7 +46,8 @@ class Wire:
     def declare(self, name: str = "orders", **fields: object) -> Json:
         response = self.post("/pipeline", {"name": name, "pipeline_type_name": "load"} | fields)
         assert response.status_code in (200, 201), response.text
-        return json_of(response)
+        declared: Json = json_of(response)
+        return declared
 
     def pipeline(self, name: str = "orders", **fields: object) -> int:
         """The id of the pipeline as declared."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
 
-from watcher.domain.errors import WatcherError
+from watcher.domain.errors import Unavailable, WatcherError
 from watcher.domain.execution import End, Execution, Record, Start
 from watcher.domain.executions import Ended, ExecutionFilter, Executions, Started
 from watcher.domain.page import Page, Slice
@@ -89,14 +89,20 @@ class Coalescer(Generic[Item, Verdict]):
     async def _fly(self, batch: list[tuple[Item, asyncio.Future[Verdict]]]) -> None:
         try:
             verdicts = await self._verb([item for item, _ in batch])
+            answers = list(zip(batch, verdicts, strict=True))
         except BaseException as error:
-            for _, future in batch:
+            # A store that is not there for some is not there for those who wait: they need not find out one
+            # timeout after the other.
+            told = [*batch, *self._waiting] if isinstance(error, Unavailable) else batch
+            if told is not batch:
+                self._waiting.clear()
+            for _, future in told:
                 if not future.done():
                     future.set_exception(_for_one(error))
             if not isinstance(error, Exception):
                 raise
         else:
-            for (_, future), verdict in zip(batch, verdicts, strict=True):
+            for (_, future), verdict in answers:
                 if not future.done():
                     future.set_result(verdict)
 

@@ -150,7 +150,7 @@ class Database:
         size = self._pool_size or await self._derived_size()
         pool = asyncpg.create_pool(
             self._dsn,
-            min_size=1,
+            min_size=0,
             max_size=size,
             timeout=self._timeout,
             command_timeout=self._timeout,

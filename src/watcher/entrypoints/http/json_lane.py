@@ -77,32 +77,24 @@ class JsonLane:
         except (WatcherError, ValidationError, BadRequest) as error:
             return answer_to(error)
 
-    async def _read(self, scope: Scope, receive: Receive) -> bytes:
+    async def _read(self, scope: Scope, receive: Receive) -> bytearray:
         """The whole body. Raises `BadRequest` when it is too large or not JSON by its own account."""
-        self._check(Headers(scope=scope))
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientGone
-        body: bytes = message.get("body", b"")
-        if not message.get("more_body", False):
-            return self._within_limit(body)
-        parts = [body]
-        while message.get("more_body", False):
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                raise ClientGone
-            parts.append(message.get("body", b""))
-            self._within_limit(b"", sum(map(len, parts)))
-        return b"".join(parts)
-
-    def _check(self, headers: Headers) -> None:
+        headers = Headers(scope=scope)
         kind = headers.get("content-type")
         if kind is not None and not kind.partition(";")[0].strip().lower().endswith(JSON_TYPES):
             raise BadRequest(415, f"The content type must be application/json, not {kind}.")
         length = headers.get("content-length", "0")
-        self._within_limit(b"", int(length) if length.isdecimal() else 0)
-
-    def _within_limit(self, body: bytes, size: int = 0) -> bytes:
-        if max(size, len(body)) > self._body_limit:
-            raise BadRequest(413, f"The request body is larger than {self._body_limit:,} bytes.")
+        self._require_small(int(length) if length.isdecimal() else 0)
+        body, more = bytearray(), True
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise ClientGone
+            body += message.get("body", b"")
+            more = message.get("more_body", False)
+            self._require_small(len(body))
         return body
+
+    def _require_small(self, size: int) -> None:
+        if size > self._body_limit:
+            raise BadRequest(413, f"The request body is larger than {self._body_limit:,} bytes.")

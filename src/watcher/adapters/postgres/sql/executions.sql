@@ -36,7 +36,7 @@ begun AS (
     SELECT a.id, a.pipeline_id, a.start_date, a.watermark, a.next_watermark, a.parent_id, a.external_id
     FROM admitted AS a
     ON CONFLICT (pipeline_id, external_id) WHERE external_id IS NOT NULL DO NOTHING
-    RETURNING id
+    RETURNING id, parent_id
 )
 -- include: nest
 SELECT a.position, a.id
@@ -46,7 +46,9 @@ INNER JOIN begun AS b ON b.id = a.id;
 -- name: end
 -- Ends many runs. Answers (position, id) for those that it ended; what is missing was refused or is a
 -- repeat, and changed nothing. Of several outcomes for one run the first that can be counts. Runs are locked
--- by ascending id, so that two such statements never wait for each other in a circle.
+-- by ascending id, so that two such statements never wait for each other in a circle; who is locked need not be
+-- asked again whether it runs. It is asked by `completed_successfully`: by `end_date IS NULL` the planner may
+-- read all that run, from `pipeline_execution_running`, for each that ends.
 WITH held AS MATERIALIZED (
     SELECT i.*
     FROM unnest(
@@ -56,7 +58,7 @@ WITH held AS MATERIALIZED (
         id, end_date, completed_successfully, inserts, updates, soft_deletes, total_rows, metadata, position
     )
     INNER JOIN pipeline_execution AS e ON e.id = i.id
-    WHERE e.end_date IS NULL AND e.start_date <= i.end_date
+    WHERE e.completed_successfully IS NULL AND e.start_date <= i.end_date
     ORDER BY i.id, i.position
     FOR NO KEY UPDATE OF e
 ),
@@ -70,7 +72,7 @@ ended AS (
         total_rows = i.total_rows,
         execution_metadata = i.metadata::JSONB
     FROM (SELECT DISTINCT ON (h.id) h.* FROM held AS h ORDER BY h.id, h.position) AS i
-    WHERE e.id = i.id AND e.end_date IS NULL
+    WHERE e.id = i.id
     RETURNING e.id, e.pipeline_id, e.start_date, e.end_date, e.completed_successfully, e.next_watermark,
         e.inserts, e.updates, e.soft_deletes, i.position
 )
@@ -110,7 +112,7 @@ begun AS (
         a.metadata::JSONB
     FROM admitted AS a
     ON CONFLICT (pipeline_id, external_id) WHERE external_id IS NOT NULL DO NOTHING
-    RETURNING id
+    RETURNING id, parent_id
 )
 -- include: nest
 , ended AS MATERIALIZED (
@@ -123,18 +125,16 @@ SELECT e.position, e.id
 FROM ended AS e;
 
 -- name: nest
--- Part of a statement that begins runs (`begun`, out of `admitted`): their places in the tree.
+-- Part of a statement that begins runs (`begun`): their places in the tree.
 , nested AS (
     INSERT INTO pipeline_execution_closure (ancestor_id, descendant_id, depth)
-    SELECT a.parent_id, a.id, 1
-    FROM admitted AS a
-    INNER JOIN begun AS b ON b.id = a.id
-    WHERE a.parent_id IS NOT NULL
+    SELECT b.parent_id, b.id, 1
+    FROM begun AS b
+    WHERE b.parent_id IS NOT NULL
     UNION ALL
-    SELECT c.ancestor_id, a.id, c.depth + 1
-    FROM admitted AS a
-    INNER JOIN begun AS b ON b.id = a.id
-    INNER JOIN pipeline_execution_closure AS c ON c.descendant_id = a.parent_id
+    SELECT c.ancestor_id, b.id, c.depth + 1
+    FROM begun AS b
+    INNER JOIN pipeline_execution_closure AS c ON c.descendant_id = b.parent_id
 )
 
 -- name: advance

@@ -1,0 +1,45 @@
+"""What the README tells a newcomer to type."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+README = (Path(__file__).parents[2] / "README.md").read_text()
+ADDRESS = "http://127.0.0.1:8000"
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+
+
+def run(*command: str) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_first_pipeline_in_python_runs_twice(watcher_url: str) -> None:
+    over_http, _ = blocks("python")
+    program = over_http.replace(ADDRESS, watcher_url)
+    assert run(sys.executable, "-c", program) == "continue after None\n"
+    assert run(sys.executable, "-c", program) == "continue after 2026-11-24\n"
+
+
+def test_the_embedded_example_runs() -> None:
+    _, embedded = blocks("python")
+    assert "watermark='2026-11-23'" in run(sys.executable, "-c", embedded)
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="this machine has no curl")
+def test_the_first_pipeline_with_curl_answers_what_the_readme_says(watcher_url: str) -> None:
+    (script,) = (block for block in blocks("sh") if "curl" in block)
+    with_older_curl = script.replace("--json", "-H 'Content-Type: application/json' -d")
+    answers = run("sh", "-ec", with_older_curl.replace(ADDRESS, watcher_url))
+    assert '{"id":1,"active":true,"load_lineage":true,"watermark":null}{"id":1}' in answers
+    assert '"watermark":"2026-11-23"' in answers
+    assert '"last_target_insert":"2030-01-01T06:00:00Z"' in answers
+    assert '"child_executions":[]' in answers

@@ -1,0 +1,117 @@
+"""The command line: what it says about itself, and how it says no."""
+
+import re
+from importlib.metadata import version
+
+import pytest
+import typer.main
+from typer.testing import CliRunner
+
+from watcher.entrypoints.cli import app
+from watcher.settings import Settings
+
+PROGRAM = typer.main.get_group(app)
+OPTIONS = [(name, option) for name, command in PROGRAM.commands.items() for option in command.params] + [
+    ("watcher", option) for option in PROGRAM.params
+]
+
+
+def _run(*arguments: str, **environment: str) -> tuple[int, str]:
+    """Exit code, and all that was said, on one line and without colours."""
+    plain = {"COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"}
+    result = CliRunner().invoke(app, list(arguments), env=plain | environment)
+    return result.exit_code, re.sub(r"\s+", " ", result.output)
+
+
+@pytest.fixture(autouse=True)
+def no_settings_of_the_machine(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Neither a `.env` in the working directory nor the environment takes part."""
+    monkeypatch.chdir(tmp_path_factory.mktemp("nowhere"))
+    for name in Settings.model_fields:
+        monkeypatch.delenv(f"WATCHER_{name.upper()}", raising=False)
+
+
+def test_these_are_the_commands() -> None:
+    assert sorted(PROGRAM.commands) == ["api", "migrate", "up"]
+
+
+@pytest.mark.parametrize("command", PROGRAM.commands)
+def test_every_command_says_what_it_does(command: str) -> None:
+    code, said = _run(command, "--help")
+
+    assert code == 0
+    assert str(PROGRAM.commands[command].help) in said
+
+
+@pytest.mark.parametrize(("command", "option"), OPTIONS, ids=lambda each: getattr(each, "name", each))
+def test_every_option_says_what_it_is_for(command: str, option: object) -> None:
+    text = getattr(option, "help", None)
+
+    assert text, f"watcher {command} {option}"
+    assert text.endswith(".")
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_every_setting_says_what_it_is_for(name: str) -> None:
+    assert str(Settings.model_fields[name].description).endswith(".")
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    assert _run("--version") == (0, f"{version('watcher-etl')} ")
+
+
+def test_without_a_command_it_helps() -> None:
+    code, said = _run()
+
+    assert code == 2
+    assert all(command in said for command in PROGRAM.commands)
+
+
+@pytest.mark.parametrize(
+    "arguments", [("down",), ("api", "--nothing"), ("api", "--port", "x"), ("api", "left over")]
+)
+def test_what_it_does_not_understand_is_an_error_of_use(arguments: tuple[str, ...]) -> None:
+    code, said = _run(*arguments)
+
+    assert code == 2
+    assert "--help" in said
+
+
+@pytest.mark.parametrize("command", ["api", "up", "migrate"])
+@pytest.mark.parametrize(
+    ("port", "reason"),
+    [("http", "valid integer"), ("0", "greater than or equal to 1"), ("65536", "less than or equal")],
+)
+def test_a_bad_setting_is_named_as_it_was_set(command: str, port: str, reason: str) -> None:
+    code, said = _run(command, WATCHER_PORT=port)
+
+    assert code == 1
+    assert "Watcher cannot go on: WATCHER_PORT: " in said
+    assert reason in said
+    assert "Traceback" not in said
+
+
+def test_all_bad_settings_are_named_at_once() -> None:
+    code, said = _run("api", WATCHER_PORT="0", WATCHER_LOG_LEVEL="loud", WATCHER_WORKERS="none")
+
+    assert code == 1
+    for name in ("WATCHER_PORT", "WATCHER_LOG_LEVEL", "WATCHER_WORKERS"):
+        assert f"{name}: " in said
+
+
+@pytest.mark.parametrize("command", ["api", "migrate"])
+def test_without_a_database_it_says_where_to_name_one(command: str) -> None:
+    code, said = _run(command)
+
+    assert code == 1
+    assert "WATCHER_DATABASE_URL" in said
+    assert "watcher up" in said
+
+
+def test_the_schema_can_be_printed_without_a_database() -> None:
+    code, said = _run("migrate", "--sql")
+
+    assert code == 0
+    assert "CREATE TABLE pipeline_execution (" in said
