@@ -60,7 +60,6 @@ def fresh_database(postgres: Server, template: str) -> Iterator[str]:
         yield dsn
 
 
-
 @contextmanager
 def directory_for_all() -> Iterator[Path]:
     """A directory that the unprivileged user of a server started by root can enter."""

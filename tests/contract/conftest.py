@@ -40,4 +40,4 @@ async def world(store: str, dsn: str) -> AsyncIterator[World]:
 
 def connections_in_use(container: Container) -> int:
     """How many connections of the pool are in the middle of something."""
-    return 0 if container.store() == "memory" else container.database().in_use
+    return 0 if container.store() == "memory" else container.database().connections.in_use

@@ -135,7 +135,10 @@ async def test_a_pipeline_cannot_take_the_name_of_another(world: World, identity
         ({"next_watermark": "a\x00b"}, "next_watermark contains a NUL character"),
         ({"watermark": "\ud800"}, "watermark contains a lone surrogate"),
         ({"last_target_update": LAST}, "last_target_update is the first or the last instant"),
-        ({"pipeline_metadata": {"a": float("nan")}}, "pipeline_metadata contains a number that is not finite"),
+        (
+            {"pipeline_metadata": {"a": float("nan")}},
+            "pipeline_metadata contains a number that is not finite",
+        ),
     ],
     ids=str,
 )

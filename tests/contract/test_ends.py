@@ -25,7 +25,9 @@ HUGE = 2**63 - 1
 async def test_an_ended_run_has_what_its_end_said(world: World) -> None:
     identity = await world.start(await world.pipeline(), watermark="1")
     before = await world.execution(identity)
-    outcome = failed(90.5, inserts=1, updates=0, soft_deletes=2, total_rows=362, execution_metadata={"a": None})
+    outcome = failed(
+        90.5, inserts=1, updates=0, soft_deletes=2, total_rows=362, execution_metadata={"a": None}
+    )
     assert await world.end(identity, outcome) == Ended(identity)
     assert await world.execution(identity) == replace(
         before,
@@ -74,7 +76,9 @@ async def test_duration_and_throughput(
 async def test_the_longest_run_lasts_ten_thousand_years(world: World) -> None:
     first = await begun(world, FIRST + MICROSECOND)
     last = LAST - MICROSECOND
-    assert await world.end(first, Outcome(end_date=last, completed_successfully=True, total_rows=HUGE)) == Ended(first)
+    assert await world.end(
+        first, Outcome(end_date=last, completed_successfully=True, total_rows=HUGE)
+    ) == Ended(first)
     ended = await world.execution(first)
     assert ended.duration_seconds == 315_537_897_599
     assert ended.throughput == 29_230_631.5882
@@ -140,7 +144,10 @@ async def test_a_refusal_in_the_middle_of_a_list_harms_no_neighbour(world: World
         Ended(last),
     ]
     assert [(await world.execution(each)).end_date for each in (first, early, ended, last)] == [
-        at(60), None, at(1), at(60)
+        at(60),
+        None,
+        at(1),
+        at(60),
     ]
 
 

@@ -87,7 +87,9 @@ async def test_a_contradicting_end_is_refused(world: World, other: Outcome) -> N
     identity = await world.start(pipeline_id)
     await world.end(identity, succeeded(**COUNTS))
     before, pipeline = await world.execution(identity), await world.pipelines.get(pipeline_id)
-    assert await world.end(identity, other) == ExecutionAlreadyEnded(identity, at(60), completed_successfully=True)
+    assert await world.end(identity, other) == ExecutionAlreadyEnded(
+        identity, at(60), completed_successfully=True
+    )
     assert await world.execution(identity) == before
     assert await world.pipelines.get(pipeline_id) == pipeline
 

@@ -102,14 +102,18 @@ async def test_the_first_bound_is_inclusive_and_the_second_is_not(world: World) 
     assert found == [[run], [], [], [run]]
 
 
-async def test_a_page_may_continue_after_a_run_that_is_not_wanted(world: World, runs: list[Execution]) -> None:
+async def test_a_page_may_continue_after_a_run_that_is_not_wanted(
+    world: World, runs: list[Execution]
+) -> None:
     wanted = ExecutionFilter(status=Status.FAILED)
     middle = next(row for row in runs[5:] if not wanted.admits(row))
     page = await world.executions.page(wanted, Page(after=middle.id))
     assert list(page.items) == [row for row in runs[runs.index(middle) :] if wanted.admits(row)]
 
 
-async def test_a_page_goes_on_where_it_was_though_newer_runs_began(world: World, runs: list[Execution]) -> None:
+async def test_a_page_goes_on_where_it_was_though_newer_runs_began(
+    world: World, runs: list[Execution]
+) -> None:
     first = await world.executions.page(ExecutionFilter(), Page(limit=4))
     await world.start(runs[0].pipeline_id, 100)
     await world.end(runs[0].id, succeeded())

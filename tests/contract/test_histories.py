@@ -56,7 +56,9 @@ class Histories(RuleBasedStateMachine):
 
     @rule(declared=histories.lists_of_declarations)
     def declare_at_once(self, declared: list[PipelineDeclaration]) -> None:
-        one_spelling = [replace(each, pipeline_type_name=each.pipeline_type_name.lower()) for each in declared]
+        one_spelling = [
+            replace(each, pipeline_type_name=each.pipeline_type_name.lower()) for each in declared
+        ]
         self.loop.run(self.twins.declare_at_once(one_spelling))
 
     @rule(declared=histories.type_declarations())
@@ -97,9 +99,7 @@ class Histories(RuleBasedStateMachine):
         starts=st.lists(histories.starts, max_size=ROUND),
         ends=st.lists(st.tuples(histories.turns, histories.outcomes), max_size=ROUND),
     )
-    def start_and_end_at_once(
-        self, starts: list[dict[str, Any]], ends: list[tuple[int, Outcome]]
-    ) -> None:
+    def start_and_end_at_once(self, starts: list[dict[str, Any]], ends: list[tuple[int, Outcome]]) -> None:
         """Of runs with the same pipeline and start, whose order counts, one."""
         alone: dict[object, End] = {}
         for end in self._ends(ends):

@@ -26,7 +26,9 @@ from watcher.settings import Settings
 
 def oracle() -> World:
     """Another record, where the same runs begin and end one by one."""
-    return World("memory", MEMORY, Container(settings=Settings(database_url=SecretStr(MEMORY))), StoppedClock())
+    return World(
+        "memory", MEMORY, Container(settings=Settings(database_url=SecretStr(MEMORY))), StoppedClock()
+    )
 
 
 def random_records(pipelines: list[int], count: int, seed: int) -> list[Record]:
@@ -94,9 +96,7 @@ async def test_records_do_what_beginning_and_ending_one_by_one_does(world: World
 async def test_a_record_has_all_that_its_start_and_its_end_said(world: World) -> None:
     pipeline_id = await world.pipeline()
     parent_id = await world.start(pipeline_id)
-    start = started(
-        pipeline_id, 1, parent_id=parent_id, watermark="a", next_watermark="b", external_id="x"
-    )
+    start = started(pipeline_id, 1, parent_id=parent_id, watermark="a", next_watermark="b", external_id="x")
     outcome = succeeded(
         5, inserts=1, updates=2, soft_deletes=3, total_rows=6, execution_metadata={"a": [{"b": None}]}
     )
@@ -180,7 +180,9 @@ async def test_a_record_cannot_end_before_its_start() -> None:
 async def test_ten_thousand_records_at_once(world: World) -> None:
     pipelines = [await world.pipeline(f"pipeline {number}") for number in range(100)]
     records = [
-        Record(started(pipelines[turn % 100], turn, external_id=str(turn)), succeeded(20_000 - turn, inserts=1))
+        Record(
+            started(pipelines[turn % 100], turn, external_id=str(turn)), succeeded(20_000 - turn, inserts=1)
+        )
         for turn in range(10_000)
     ]
     begin = perf_counter()

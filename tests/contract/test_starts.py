@@ -70,7 +70,9 @@ async def test_the_runs_of_one_list_have_ascending_ids(world: World) -> None:
     begun = ids(await world.executions.start(starts))
     assert len(begun) == 64
     assert begun == sorted(begun)
-    assert [(await world.execution(each)).start_date for each in begun[:9]] == [at(-turn) for turn in range(9)]
+    assert [(await world.execution(each)).start_date for each in begun[:9]] == [
+        at(-turn) for turn in range(9)
+    ]
 
 
 async def test_a_refusal_in_the_middle_of_a_list_harms_no_neighbour(world: World) -> None:

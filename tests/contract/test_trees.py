@@ -56,7 +56,12 @@ async def test_one_list_may_begin_children_of_many_parents(world: World) -> None
     )
     a, b, c, _, d = [verdict.id for verdict in verdicts if isinstance(verdict, Started)]
     assert await below(world, root) == [
-        (root, None), (middle, root), (a, root), (c, root), (b, middle), (d, middle)
+        (root, None),
+        (middle, root),
+        (a, root),
+        (c, root),
+        (b, middle),
+        (d, middle),
     ]
 
 

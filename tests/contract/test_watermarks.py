@@ -17,7 +17,12 @@ async def watermark(world: World, pipeline_id: int) -> str | None:
 
 @pytest.mark.parametrize(
     ("own", "of_pipeline", "reached"),
-    [("run", "pipeline", "run"), (None, "pipeline", "pipeline"), ("run", None, "run"), (None, None, "before")],
+    [
+        ("run", "pipeline", "run"),
+        (None, "pipeline", "pipeline"),
+        ("run", None, "run"),
+        (None, None, "before"),
+    ],
 )
 async def test_a_success_reaches_its_own_next_watermark_else_the_pipelines(
     world: World, own: str | None, of_pipeline: str | None, reached: str

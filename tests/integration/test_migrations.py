@@ -77,7 +77,7 @@ async def test_the_script_makes_the_same_schema(empty: str, fresh_database: str)
 
 async def test_who_waits_too_long_for_another_migration_is_told(empty: str) -> None:
     database = Database(empty)
-    pool = await database.opened()
+    pool = await database.connections.opened()
     async with pool.acquire() as connection:
         await connection.execute("SELECT pg_advisory_lock(x'5741544348'::BIGINT)")
         with pytest.raises(StoreUnavailable, match="another migration still runs"):

@@ -19,7 +19,9 @@ from watcher.embedding import open_watcher
 
 PROGRAMS = Path("/usr/lib/postgresql/15/bin")
 
-pytestmark = pytest.mark.skipif(not (PROGRAMS / "postgres").exists(), reason=f"there is no {PROGRAMS}/postgres")
+pytestmark = pytest.mark.skipif(
+    not (PROGRAMS / "postgres").exists(), reason=f"there is no {PROGRAMS}/postgres"
+)
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import pytest
 
 import watcher.adapters.postgres
 from tests.server import Server
-from watcher.adapters.postgres.database import SERVER_SETTINGS
+from watcher.adapters.postgres.connections import SERVER_SETTINGS
 from watcher.adapters.postgres.queries import Query, load
 
 FILES = sorted(Path(watcher.adapters.postgres.__file__).parent.glob("sql/*.sql"))
@@ -34,7 +34,7 @@ FROM generate_series(1, 50000) AS n,
     LATERAL (SELECT min(id) AS first FROM pipeline) AS p,
     LATERAL (
         SELECT '2026-01-01'::TIMESTAMPTZ + n * INTERVAL '1 minute' AS start_date,
-            CASE WHEN n % 100 <> 1 THEN '2026-01-01'::TIMESTAMPTZ + (n + 5) * INTERVAL '1 minute' END AS end_date
+            CASE WHEN n % 2000 <> 1 THEN '2026-01-01'::TIMESTAMPTZ + (n + 5) * INTERVAL '1 minute' END AS end_date
     ) AS t;
 
 INSERT INTO pipeline_execution_closure (ancestor_id, descendant_id, depth)
@@ -140,7 +140,9 @@ async def test_a_page_is_read_off_its_own_index_in_order(
 
 
 @pytest.mark.parametrize("name", ["unchanged", "carry", "declare", "hold", "page_named"])
-async def test_pipelines_are_found_by_the_key_of_their_name(connection: asyncpg.Connection, name: str) -> None:
+async def test_pipelines_are_found_by_the_key_of_their_name(
+    connection: asyncpg.Connection, name: str
+) -> None:
     found = await plan(connection, PIPELINES[name])
     assert scanned(found) == set()
     assert "pipeline_name_unique" in indexes(found)

@@ -48,7 +48,9 @@ def after(pipeline: Pipeline, runs: list[Execution]) -> Reached:
 
 
 @given(pipelines, st.lists(successes(), max_size=6))
-def test_neither_the_targets_times_nor_the_marker_move_back(pipeline: Pipeline, runs: list[Execution]) -> None:
+def test_neither_the_targets_times_nor_the_marker_move_back(
+    pipeline: Pipeline, runs: list[Execution]
+) -> None:
     reached: Reached = (pipeline, None)
     for run in runs:
         before, marker = reached

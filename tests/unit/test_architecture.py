@@ -36,7 +36,11 @@ def test_the_domain_imports_the_standard_library_and_itself(file: Path) -> None:
 
 @pytest.mark.parametrize("module", ["asyncio", "socket", "subprocess", "os", "time", "random"])
 def test_the_domain_has_no_way_to_the_world(module: str) -> None:
-    users = [file.stem for file in DOMAIN.rglob("*.py") if module in {name.split(".")[0] for name in imported(file)}]
+    users = [
+        file.stem
+        for file in DOMAIN.rglob("*.py")
+        if module in {name.split(".")[0] for name in imported(file)}
+    ]
     assert users == []
 
 

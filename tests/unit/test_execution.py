@@ -7,7 +7,7 @@ from typing import Any
 
 import hypothesis.strategies as st
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 
 from watcher.domain.clock import FIRST, LAST, in_utc
 from watcher.domain.errors import InvalidValue
@@ -28,6 +28,8 @@ rows = st.integers(0, 10**6) | st.integers(0, 2**63 - 1)
 
 
 @given(rows, durations)
+@example(1, 20_000_000_000)
+@example(3, 20_000_000_000)
 def test_throughput_is_exact_to_four_decimals_half_away_from_zero(total_rows: int, microseconds: int) -> None:
     begin = FIRST + MICROSECOND
     told = throughput(total_rows, begin, begin + timedelta(microseconds=microseconds))
@@ -35,7 +37,9 @@ def test_throughput_is_exact_to_four_decimals_half_away_from_zero(total_rows: in
         assert told is None
         return
     ten_thousandths = Fraction(total_rows * 10**6, microseconds) * 10_000
-    rounded = (2 * ten_thousandths.numerator + ten_thousandths.denominator) // (2 * ten_thousandths.denominator)
+    rounded = (2 * ten_thousandths.numerator + ten_thousandths.denominator) // (
+        2 * ten_thousandths.denominator
+    )
     assert told == rounded / 10_000
 
 

@@ -17,7 +17,9 @@ def test_a_span_may_be_missing() -> None:
 
 
 @pytest.mark.parametrize(("number", "datepart"), [(1, None), (None, Datepart.DAY), (0, None)])
-def test_half_a_span_is_refused_by_the_name_of_the_pair(number: int | None, datepart: Datepart | None) -> None:
+def test_half_a_span_is_refused_by_the_name_of_the_pair(
+    number: int | None, datepart: Datepart | None
+) -> None:
     with pytest.raises(InvalidValue) as refusal:
         checked_span("timeliness", number, datepart)
     assert refusal.value.field == "timeliness_number and timeliness_datepart"

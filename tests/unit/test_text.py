@@ -14,7 +14,11 @@ letters = st.text(st.characters(exclude_categories=["Cs"]))
 
 @pytest.mark.parametrize(
     ("text", "rule"),
-    [("abcd", "is longer than 3 characters"), ("a\x00", "contains a NUL"), ("é\udfff", "contains a lone surrogate")],
+    [
+        ("abcd", "is longer than 3 characters"),
+        ("a\x00", "contains a NUL"),
+        ("é\udfff", "contains a lone surrogate"),
+    ],
 )
 def test_text_that_cannot_be_kept_is_refused(text: str, rule: str) -> None:
     with pytest.raises(InvalidValue, match=rule) as refusal:

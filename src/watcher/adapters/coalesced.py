@@ -26,7 +26,7 @@ from watcher.domain.pipeline import (
 from watcher.domain.pipeline_type import Reference
 
 BATCH_LIMIT = 256
-LANES = 2
+LANES = 1
 
 Item = TypeVar("Item")
 Verdict = TypeVar("Verdict")
@@ -61,19 +61,25 @@ class Coalescer(Generic[Item, Verdict]):
     def _boarded(self, item: Item) -> asyncio.Future[Verdict]:
         future: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, future))
+        self._open_lane()
+        return future
+
+    def _open_lane(self) -> None:
+        """One at a time: its first batch is whoever waits when the event loop comes to it."""
         if self._free_lanes and not self._opening:
             self._opening = True
             self._free_lanes -= 1
             lane = asyncio.create_task(self._serve())
             self._lanes.add(lane)
             lane.add_done_callback(self._lanes.discard)
-        return future
 
     async def _serve(self) -> None:
         """One lane: takes off with all who wait, again and again, until nobody does."""
         self._opening = False
         try:
             while batch := self._batch():
+                if self._waiting:
+                    self._open_lane()
                 await self._fly(batch)
         finally:
             self._free_lanes += 1
@@ -111,7 +117,11 @@ def _for_one(error: BaseException) -> BaseException:
     """An exception that one waiter may raise without writing into the traceback of another's."""
     if isinstance(error, asyncio.CancelledError):
         return RuntimeError("the statement was cancelled at shutdown")
-    return copy(error) if isinstance(error, WatcherError) else error
+    if not isinstance(error, WatcherError):
+        return error
+    twin = copy(error)
+    twin.__cause__ = error.__cause__
+    return twin
 
 
 class CoalescedExecutions:

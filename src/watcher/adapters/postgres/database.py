@@ -1,29 +1,16 @@
-"""The way to PostgreSQL: a pool that opens when it can, and driver errors in the words of the domain."""
+"""The way to PostgreSQL: statements on its connections, and driver errors in the words of the domain."""
 
-import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from time import monotonic
-from typing import Any
 
 import asyncpg
-import orjson
 
+from watcher.adapters.postgres.connections import Connection, Connections
 from watcher.adapters.postgres.queries import Query
 from watcher.domain.errors import StoreUnavailable
 
-Connection = asyncpg.pool.PoolConnectionProxy
-
 ATTEMPTS = 3
-KEEP_SECONDS = 120.0
-RESERVED_CONNECTIONS = 5
-SERVER_SETTINGS = {
-    # Plans of statements over `unnest` do not depend on the values: plan once for each connection.
-    "plan_cache_mode": "force_generic_plan",
-    "jit": "off",
-    "application_name": "watcher",
-    "timezone": "UTC",
-}
+PLAN_FOR_THESE_VALUES = "SET LOCAL plan_cache_mode = force_custom_plan"
 NOT_THERE = (
     OSError,
     TimeoutError,
@@ -43,54 +30,22 @@ ROLLED_BACK = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 
 
 class Database:
-    """A pool of connections to one database.
-
-    `pool_size` is the most connections this process may hold; 0 derives it from the limit of the database
-    and `processes`, the number of processes that share it, but `LARGEST_POOL` at most: few connections with
-    work waiting in the process are faster than many that contend in the database.
-    `timeout` bounds, in seconds, connecting, waiting for a connection, and each statement.
-    """
-
-    LARGEST_POOL = 8
+    """One database, over `Connections` of `pool_size`, `processes` and `timeout`; nothing connects at first."""
 
     def __init__(self, dsn: str, *, pool_size: int = 0, processes: int = 1, timeout: float = 10.0) -> None:
-        self._dsn = dsn
-        self._pool_size = pool_size
-        self._processes = processes
-        self._timeout = timeout
-        self._pool: asyncpg.Pool | None = None
-        self._opening = asyncio.Lock()
-        self._kept: list[tuple[float, Connection]] = []
-        self._queued = 0
-
-    async def open(self) -> None:
-        """Raises `StoreUnavailable`; then the next statement tries again."""
-        with _in_words_of_the_domain():
-            await self.opened()
+        self.connections = Connections(dsn, size=pool_size, processes=processes, timeout=timeout)
 
     async def close(self) -> None:
-        """Waits for what is under way, then closes; what does not end within `timeout` is cut off."""
-        pool, self._pool = self._pool, None
-        if pool is None:
-            return
-        try:
-            while self._kept:
-                await pool.release(self._kept.pop()[1])
-            await asyncio.wait_for(pool.close(), self._timeout)
-        except TimeoutError:
-            pool.terminate()
+        """Waits for what is under way, then closes."""
+        await self.connections.close()
 
     async def rows(self, query: Query, **values: object) -> list[asyncpg.Record]:
         """All rows of one statement, which is a transaction by itself. Raises `StoreUnavailable`."""
-        arguments = query.arguments(values)
-        for _ in range(ATTEMPTS):
-            try:
-                with _in_words_of_the_domain():
-                    async with _Taken(self) as connection:
-                        return await connection.fetch(query.sql, *arguments)
-            except ROLLED_BACK:
-                continue
-        raise StoreUnavailable(f"it chose this statement as a deadlock's victim {ATTEMPTS} times")
+        return await self._fetched(query, values, replan=False)
+
+    async def rows_by_size(self, query: Query, **values: object) -> list[asyncpg.Record]:
+        """As `rows`, planned for these very values: a plan made for short lists takes minutes for long ones."""
+        return await self._fetched(query, values, replan=True)
 
     async def row(self, query: Query, **values: object) -> asyncpg.Record | None:
         """The first row, if any. Raises `StoreUnavailable`."""
@@ -102,90 +57,28 @@ class Database:
         """Several statements as one. Raises `StoreUnavailable`."""
         try:
             with _in_words_of_the_domain():
-                async with _Taken(self) as connection, connection.transaction():
+                async with self.connections.taken() as connection, connection.transaction():
                     yield Transaction(connection)
         except ROLLED_BACK:
             raise StoreUnavailable("it chose this transaction as a deadlock's victim") from None
 
-    @property
-    def in_use(self) -> int:
-        """How many connections are in the middle of something."""
-        if self._pool is None:
-            return 0
-        return self._pool.get_size() - self._pool.get_idle_size() - len(self._kept)
-
-    async def take(self, pool: asyncpg.Pool) -> Connection:
-        """A connection for one use, to be given back; one that was kept, if any is fit."""
-        while self._kept:
-            since, connection = self._kept.pop()
-            if not connection.is_closed() and monotonic() - since < KEEP_SECONDS:
-                return connection
-            await connection.close()
-            await pool.release(connection)
-        self._queued += 1
-        try:
-            return await pool.acquire(timeout=self._timeout)
-        finally:
-            self._queued -= 1
-
-    async def give_back(self, pool: asyncpg.Pool, connection: Connection, *, fit: bool) -> None:
-        """Keeps the connection for the next use, which costs less than the pool's own bookkeeping does.
-
-        It goes through the pool where somebody waits there for one, where its use went wrong, and at the end.
-        """
-        if fit and not self._queued and pool is self._pool:
-            self._kept.append((monotonic(), connection))
-        else:
-            await pool.release(connection)
-
-    async def opened(self) -> asyncpg.Pool:
-        """The pool, made when first asked for."""
-        if self._pool is None:
-            async with self._opening:
-                if self._pool is None:
-                    self._pool = await self._new_pool()
-        return self._pool
-
-    async def _new_pool(self) -> asyncpg.Pool:
-        size = self._pool_size or await self._derived_size()
-        pool = asyncpg.create_pool(
-            self._dsn,
-            min_size=0,
-            max_size=size,
-            timeout=self._timeout,
-            command_timeout=self._timeout,
-            max_inactive_connection_lifetime=300,
-            server_settings=SERVER_SETTINGS,
-            init=_prepared,
-            reset=_left_as_it_is,
-        )
-        return await pool
-
-    async def _derived_size(self) -> int:
-        connection = await asyncpg.connect(self._dsn, timeout=self._timeout)
-        try:
-            limit = int(await connection.fetchval("SHOW max_connections"))
-        finally:
-            await connection.close()
-        share = (limit - RESERVED_CONNECTIONS) // self._processes
-        return max(1, min(share, self.LARGEST_POOL))
-
-
-class _Taken:
-    """A connection of the database, for the length of a block."""
-
-    __slots__ = ("_connection", "_database", "_pool")
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    async def __aenter__(self) -> Connection:
-        self._pool = await self._database.opened()
-        self._connection = await self._database.take(self._pool)
-        return self._connection
-
-    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        await self._database.give_back(self._pool, self._connection, fit=kind is None)
+    async def _fetched(
+        self, query: Query, values: dict[str, object], *, replan: bool
+    ) -> list[asyncpg.Record]:
+        """Runs a statement; again when the database chose it as a deadlock's victim and undid it."""
+        arguments = query.arguments(values)
+        for _ in range(ATTEMPTS):
+            try:
+                with _in_words_of_the_domain():
+                    async with self.connections.taken() as connection:
+                        if not replan:
+                            return await connection.fetch(query.sql, *arguments)
+                        async with connection.transaction():
+                            await connection.execute(PLAN_FOR_THESE_VALUES)
+                            return await connection.fetch(query.sql, *arguments)
+            except ROLLED_BACK:
+                continue
+        raise StoreUnavailable(f"it chose this statement as a deadlock's victim {ATTEMPTS} times")
 
 
 class Transaction:
@@ -206,20 +99,6 @@ class Transaction:
         if row is None:
             raise LookupError(f"{query.name} found no row")
         return row
-
-
-async def _prepared(connection: asyncpg.Connection) -> None:
-    await connection.set_type_codec(
-        "jsonb",
-        schema="pg_catalog",
-        format="binary",
-        encoder=lambda document: b"\x01" + orjson.dumps(document),
-        decoder=lambda stored: orjson.loads(stored[1:]),
-    )
-
-
-async def _left_as_it_is(_: Any) -> None:
-    """Nothing that Watcher does outlives its transaction on a connection: no round trip to reset it."""
 
 
 @contextmanager

@@ -26,6 +26,9 @@ from watcher.domain.pipeline import PipelineNotFound
 
 SQL = load("executions")
 
+LONG = 500
+"""Lists longer than this are worth a plan of their own."""
+
 Content: TypeAlias = tuple[int | datetime | str | None, ...]
 Item = TypeVar("Item")
 Done = TypeVar("Done", Started, Ended)
@@ -56,7 +59,7 @@ class PostgresExecutions:
     async def end(self, ends: Sequence[End]) -> list[Ended | WatcherError]:
         async def ended(some: Sequence[End]) -> dict[int, Ended]:
             columns = _outcome_columns([end.outcome for end in some])
-            rows = await self._database.rows(SQL["end"], ids=[end.id for end in some], **columns)
+            rows = await self._rows(SQL["end"], some, ids=[end.id for end in some], **columns)
             return {row["position"] - 1: Ended(row["id"]) for row in rows}
 
         return await _settled(ends, ended, self._why_not_ended)
@@ -65,7 +68,7 @@ class PostgresExecutions:
         async def recorded(some: Sequence[Record]) -> dict[int, Started]:
             starts = _start_columns([record.start for record in some])
             outcomes = _outcome_columns([record.outcome for record in some])
-            rows = await self._database.rows(SQL["record"], **starts, **outcomes)
+            rows = await self._rows(SQL["record"], some, **starts, **outcomes)
             return {row["position"] - 1: Started(row["id"]) for row in rows}
 
         async def why_not(some: Sequence[Record]) -> list[Started | WatcherError | None]:
@@ -75,6 +78,11 @@ class PostgresExecutions:
         verdicts = await _settled([records[index] for index in turns], recorded, why_not)
         by_index = dict(zip(turns, verdicts, strict=True))
         return [by_index[index] for index in range(len(records))]
+
+    async def _rows(self, query: Query, some: Sequence[object], **columns: object) -> list[asyncpg.Record]:
+        if len(some) > LONG:
+            return await self._database.rows_by_size(query, **columns)
+        return await self._database.rows(query, **columns)
 
     async def tree(self, identity: int) -> Sequence[Execution]:
         rows = await self._database.rows(SQL["tree"], id=identity)

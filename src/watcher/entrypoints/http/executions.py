@@ -1,5 +1,6 @@
 """Routes of executions."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -26,7 +27,6 @@ from watcher.entrypoints.http.bodies import (
     BulkBody,
     EndBody,
     Instant,
-    RecordBody,
     StartBody,
 )
 from watcher.entrypoints.http.problems import (
@@ -35,7 +35,6 @@ from watcher.entrypoints.http.problems import (
     ProblemFields,
     documented,
     problem_of,
-    problem_of_validation,
 )
 
 Id = Annotated[int, Path(ge=-BIGINT - 1, le=BIGINT)]
@@ -92,7 +91,7 @@ def router(watcher: Watcher) -> APIRouter:
     @routes.post("/pipeline_execution/bulk", response_model=BulkAnswer, responses=documented(*BODY_PROBLEMS))
     async def record_pipeline_executions(body: BulkBody) -> Response:
         """Takes up to 10,000 finished runs; `results` has an id or a problem for each, in order."""
-        return Answer(encoded({"results": await _recorded(watcher, body)}))
+        return Answer(encoded({"results": await _recorded(watcher, body.records())}))
 
     @routes.get("/pipeline_execution/bulk", include_in_schema=False)
     async def no_execution_is_called_bulk() -> Response:
@@ -129,30 +128,20 @@ def router(watcher: Watcher) -> APIRouter:
     return routes
 
 
-async def _recorded(watcher: Watcher, body: BulkBody) -> list[Any]:
-    results: list[IdAnswer | dict[str, ProblemFields] | None] = []
-    records: list[Record] = []
-    for index, item in enumerate(body.executions):
-        record = _record(item, index)
-        results.append(None if isinstance(record, Record) else {"problem": record})
-        if isinstance(record, Record):
-            records.append(record)
+async def _recorded(watcher: Watcher, judged: Sequence[Record | ValidationError | WatcherError]) -> list[Any]:
+    records = [record for record in judged if isinstance(record, Record)]
     verdicts = iter(await watcher.executions.record(records) if records else ())
-    return [result if result is not None else _result(next(verdicts)) for result in results]
-
-
-def _record(item: RecordBody | ValidationError, index: int) -> Record | ProblemFields:
-    place = ("body", "executions", index)
-    if isinstance(item, ValidationError):
-        failures = item.errors(include_url=False, include_context=False, include_input=False)
-        return problem_of_validation([dict(failure) for failure in failures], place)
-    try:
-        return item.record()
-    except WatcherError as refusal:
-        return problem_of(refusal, place)
+    return [
+        _result(next(verdicts)) if isinstance(item, Record) else _refused(item, ("body", "executions", index))
+        for index, item in enumerate(judged)
+    ]
 
 
 def _result(verdict: Started | WatcherError) -> IdAnswer | dict[str, ProblemFields]:
-    if isinstance(verdict, WatcherError):
-        return {"problem": problem_of(verdict)}
-    return IdAnswer(verdict.id)
+    return _refused(verdict) if isinstance(verdict, WatcherError) else IdAnswer(verdict.id)
+
+
+def _refused(
+    error: ValidationError | WatcherError, place: Sequence[str | int] = ("body",)
+) -> dict[str, ProblemFields]:
+    return {"problem": problem_of(error, place)}

@@ -75,8 +75,13 @@ class BadRequest(Exception):
         self.detail = detail
 
 
-def problem_of(error: WatcherError, place: Sequence[str | int] = ("body",)) -> ProblemFields:
-    """The problem that says what the domain refused. `place` is where in the request its fields lie."""
+def problem_of(
+    error: ValidationError | WatcherError, place: Sequence[str | int] = ("body",)
+) -> ProblemFields:
+    """The problem that says what pydantic or the domain refused. `place` is where in the request it lies."""
+    if isinstance(error, ValidationError):
+        failures = error.errors(include_url=False, include_context=False, include_input=False)
+        return problem_of_validation(cast("Any", failures), place)
     status = next(status for kind, status in STATUSES.items() if isinstance(error, kind))
     problem = ProblemFields(type=error.slug(), title=error.title(), status=status, detail=str(error))
     if isinstance(error, InvalidValue):
@@ -118,11 +123,8 @@ def answer_to(error: Exception, place: Sequence[str | int] = ("body",)) -> Probl
     match error:
         case Unavailable():
             return ProblemAnswer(problem_of(error), {"Retry-After": str(RETRY_AFTER_SECONDS)})
-        case WatcherError():
+        case WatcherError() | ValidationError():
             return ProblemAnswer(problem_of(error, place))
-        case ValidationError():
-            failures = error.errors(include_url=False, include_context=False, include_input=False)
-            return ProblemAnswer(problem_of_validation(cast("Any", failures), ["body"]))
         case BadRequest():
             return ProblemAnswer(plain_problem(error.status, error.detail))
     raise error

@@ -1,0 +1,159 @@
+"""Connections to one database: asyncpg's pool, and those of it that are kept between statements."""
+
+import asyncio
+from contextlib import suppress
+from time import monotonic
+from typing import Any
+
+import asyncpg
+import orjson
+
+Connection = asyncpg.pool.PoolConnectionProxy
+
+LARGEST_POOL = 8
+RESERVED_CONNECTIONS = 5
+IDLE_SECONDS = 300.0
+KEEP_SECONDS = 120.0
+SERVER_SETTINGS = {
+    # The plans of statements over short lists do not depend on the values: plan once for each connection.
+    "plan_cache_mode": "force_generic_plan",
+    "jit": "off",
+    "application_name": "watcher",
+    "timezone": "UTC",
+}
+
+
+class Connections:
+    """At most `size` connections, made when needed and anew where they broke.
+
+    With `size` 0 it is derived from the database's limit and `processes`, the number of processes that share
+    it, but `LARGEST_POOL` at most: few connections with work waiting in the process are faster than many that
+    contend in the database. `timeout` bounds, in seconds, connecting, waiting for a connection, and each
+    statement.
+    """
+
+    def __init__(self, dsn: str, *, size: int, processes: int, timeout: float) -> None:
+        self._dsn = dsn
+        self._size = size
+        self._processes = processes
+        self._timeout = timeout
+        self._pool: asyncpg.Pool | None = None
+        self._opening = asyncio.Lock()
+        self._kept: list[tuple[float, Connection]] = []
+        self._queued = 0
+        self.in_use = 0
+
+    def taken(self) -> "Taken":
+        """A connection for the length of an `async with`."""
+        return Taken(self)
+
+    async def close(self) -> None:
+        """Waits for what is under way, then closes; what does not end within `timeout` is cut off."""
+        pool, self._pool = self._pool, None
+        if pool is None:
+            return
+        try:
+            while self._kept:
+                await _given_up(pool, self._kept.pop()[1])
+            await asyncio.wait_for(pool.close(), self._timeout)
+        except TimeoutError:
+            pool.terminate()
+
+    async def opened(self) -> asyncpg.Pool:
+        """The pool, made when first asked for."""
+        if self._pool is None:
+            async with self._opening:
+                if self._pool is None:
+                    self._pool = await self._new_pool()
+        return self._pool
+
+    async def take(self, pool: asyncpg.Pool) -> Connection:
+        """A connection for one use, to be given back; one that was kept, if any is fit."""
+        while self._kept:
+            since, connection = self._kept.pop()
+            if monotonic() - since < KEEP_SECONDS and _whole(connection):
+                return connection
+            await _given_up(pool, connection)
+        self._queued += 1
+        try:
+            return await pool.acquire(timeout=self._timeout)
+        finally:
+            self._queued -= 1
+
+    async def give_back(self, pool: asyncpg.Pool, connection: Connection, *, fit: bool) -> None:
+        """Keeps the connection for the next use, which costs less than the pool's own bookkeeping does.
+
+        It goes through the pool where somebody waits there for one, where its use went wrong, and at the end.
+        """
+        if fit and not self._queued and pool is self._pool:
+            self._kept.append((monotonic(), connection))
+        else:
+            await pool.release(connection)
+
+    async def _new_pool(self) -> asyncpg.Pool:
+        pool = asyncpg.create_pool(
+            self._dsn,
+            min_size=0,
+            max_size=self._size or await self._derived_size(),
+            timeout=self._timeout,
+            command_timeout=self._timeout,
+            max_inactive_connection_lifetime=IDLE_SECONDS,
+            server_settings=SERVER_SETTINGS,
+            init=_prepared,
+            reset=_left_as_it_is,
+        )
+        return await pool
+
+    async def _derived_size(self) -> int:
+        connection = await asyncpg.connect(self._dsn, timeout=self._timeout)
+        try:
+            limit = int(await connection.fetchval("SHOW max_connections"))
+        finally:
+            await connection.close()
+        return max(1, min((limit - RESERVED_CONNECTIONS) // self._processes, LARGEST_POOL))
+
+
+class Taken:
+    """A connection, for the length of a block."""
+
+    __slots__ = ("_connection", "_connections", "_pool")
+
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+
+    async def __aenter__(self) -> Connection:
+        self._pool = await self._connections.opened()
+        self._connection = await self._connections.take(self._pool)
+        self._connections.in_use += 1
+        return self._connection
+
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._connections.in_use -= 1
+        await self._connections.give_back(self._pool, self._connection, fit=kind is None)
+
+
+def _whole(connection: Connection) -> bool:
+    try:
+        return not connection.is_closed()
+    except asyncpg.InterfaceError:  # it broke while it was kept, and the pool has taken it back
+        return False
+
+
+async def _given_up(pool: asyncpg.Pool, connection: Connection) -> None:
+    with suppress(asyncpg.InterfaceError):  # as above
+        await connection.close()
+    await pool.release(connection)
+
+
+async def _prepared(connection: asyncpg.Connection) -> None:
+    await connection.set_type_codec(
+        "jsonb",
+        schema="pg_catalog",
+        format="binary",
+        encoder=lambda document: b"\x01" + orjson.dumps(document),
+        decoder=lambda stored: orjson.loads(stored[1:]),
+    )
+
+
+async def _left_as_it_is(_: Any) -> None:
+    """Nothing that Watcher does outlives its transaction on a connection: no round trip to reset it."""
