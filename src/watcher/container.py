@@ -20,9 +20,7 @@ from watcher.domain.executions import EndExecution, Executions, StartExecution
 from watcher.domain.health import Probes
 from watcher.domain.pipeline import ChangePipeline, DeclarePipeline, Pipelines
 from watcher.domain.pipeline_type import ChangePipelineType, DeclarePipelineType, PipelineTypes
-from watcher.settings import Settings
-
-MEMORY = "memory://"
+from watcher.settings import MEMORY, Settings
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ from contextlib import asynccontextmanager
 
 from pydantic import SecretStr
 
-from watcher.container import MEMORY, Container, Watcher, closing
-from watcher.settings import Settings
+from watcher.container import Container, Watcher, closing
+from watcher.settings import MEMORY, Settings
 
 __all__ = ["MEMORY", "Watcher", "open_watcher"]
 

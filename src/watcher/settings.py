@@ -3,8 +3,12 @@
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+SCHEMES = ("postgresql://", "postgres://")
+MEMORY = "memory://"
+"""The database URL of the store in memory, for embedding."""
 
 
 class Settings(BaseSettings):
@@ -56,3 +60,11 @@ class Settings(BaseSettings):
         Path | None,
         Field(description="Directory of the PostgreSQL programs for `watcher up`, instead of the wheel's."),
     ] = None
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_a_database(cls, url: SecretStr | None) -> SecretStr | None:
+        """The message must not repeat the URL: there may be a password in it."""
+        if url is not None and not url.get_secret_value().startswith((*SCHEMES, MEMORY)):
+            raise ValueError("must look like postgresql://user:password@host:port/database")
+        return url

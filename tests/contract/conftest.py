@@ -8,8 +8,8 @@ from pydantic import SecretStr
 
 from tests.contract.world import EMPTYING, TABLES, StoppedClock, World
 from tests.server import execute
-from watcher.container import MEMORY, Container, closing
-from watcher.settings import Settings
+from watcher.container import Container, closing
+from watcher.settings import MEMORY, Settings
 
 __all__ = ["TABLES", "connections_in_use"]
 

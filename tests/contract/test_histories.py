@@ -17,13 +17,13 @@ from tests.contract.conftest import connections_in_use
 from tests.contract.twins import LoopThread, Twins
 from tests.contract.world import EMPTYING, NOBODY, StoppedClock, World, at, declaration
 from tests.server import execute
-from watcher.container import MEMORY, Container
+from watcher.container import Container
 from watcher.domain.execution import End, Outcome, Record, Start
 from watcher.domain.executions import ExecutionFilter, Status
 from watcher.domain.page import Page
 from watcher.domain.pipeline import PipelineChanges, PipelineDeclaration
 from watcher.domain.pipeline_type import PipelineTypeChanges, PipelineTypeDeclaration
-from watcher.settings import Settings
+from watcher.settings import MEMORY, Settings
 
 ROUND = 6
 

@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from tests.contract.world import NOBODY, NOON, StoppedClock, World, at, failed, started, succeeded
-from watcher.container import MEMORY, Container
+from watcher.container import Container
 from watcher.domain.errors import WatcherError
 from watcher.domain.execution import (
     End,
@@ -21,7 +21,7 @@ from watcher.domain.execution import (
 from watcher.domain.executions import ExecutionFilter, Started
 from watcher.domain.page import Page
 from watcher.domain.pipeline import Pipeline, PipelineNotFound
-from watcher.settings import Settings
+from watcher.settings import MEMORY, Settings
 
 
 def oracle() -> World:

@@ -9,7 +9,7 @@ import typer
 from pydantic import ValidationError
 from rich.console import Console
 
-from watcher.settings import Settings
+from watcher.settings import MEMORY, Settings
 
 app = typer.Typer(
     name="watcher",
@@ -50,7 +50,10 @@ def settings_with(**options: object) -> Settings:
     try:
         return Settings(**given)
     except ValidationError as error:
-        lines = (f"WATCHER_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors())
+        lines = (
+            f"WATCHER_{'_'.join(map(str, e['loc'])).upper()}: {e['msg'].removeprefix('Value error, ')}"
+            for e in error.errors()
+        )
         raise failed("; ".join(lines)) from None
 
 
@@ -95,7 +98,11 @@ def api(
 
     settings = settings_with(host=host, port=port, workers=workers, database_url=database_url)
     require_database(settings)
-    for obstacle in obstacles(settings):
+    try:
+        found = obstacles(settings)
+    except ValueError as error:
+        raise failed(f"the database URL cannot be read: {error}") from None
+    for obstacle in found:
         if "watcher migrate" in obstacle:
             raise failed(obstacle)
         console.print(f"[yellow]Requests are answered 503 until this changes:[/] {obstacle}", soft_wrap=True)
@@ -135,9 +142,9 @@ def migrate(
 
 def require_database(settings: Settings) -> str:
     """The DSN of the settings; exits with a sentence when there is none."""
-    if settings.database_url is None:
+    if settings.database_url is None or settings.database_url.get_secret_value() == MEMORY:
         raise failed(
-            "no database is named. Set WATCHER_DATABASE_URL or --database-url, or use `watcher up`, "
+            "no PostgreSQL is named. Set WATCHER_DATABASE_URL or --database-url, or use `watcher up`, "
             "which brings its own."
         )
     return settings.database_url.get_secret_value()

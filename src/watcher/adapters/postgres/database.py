@@ -17,13 +17,11 @@ NOT_THERE = (
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,
     asyncpg.PostgresConnectionError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.TooManyConnectionsError,
+    asyncpg.OperatorInterventionError,  # it is starting, stopping, or was told to stop the statement
+    asyncpg.InsufficientResourcesError,  # its disk, memory or connections are used up
+    asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InvalidCatalogNameError,
     asyncpg.ReadOnlySQLTransactionError,
-    asyncpg.QueryCanceledError,
 )
 NOT_MIGRATED = (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError, asyncpg.UndefinedObjectError)
 ROLLED_BACK = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
@@ -44,7 +42,7 @@ class Database:
         return await self._fetched(query, values, replan=False)
 
     async def rows_by_size(self, query: Query, **values: object) -> list[asyncpg.Record]:
-        """As `rows`, planned for these very values: a plan made for short lists takes minutes for long ones."""
+        """As `rows`, planned for these very values: a plan made for short lists is quadratic in long ones."""
         return await self._fetched(query, values, replan=True)
 
     async def row(self, query: Query, **values: object) -> asyncpg.Record | None:

@@ -11,6 +11,7 @@ import asyncpg
 from alembic import command, context, op
 from alembic.config import Config
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 from sqlalchemy.util import await_only
@@ -39,7 +40,9 @@ async def migrate(dsn: str, *, revision: str = "head", patience: float = 300.0) 
             await _locked(connection, patience)
             await connection.run_sync(_upgrade, revision)
             await connection.commit()
-    except (OSError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError) as error:
+    except DBAPIError as error:
+        raise StoreUnavailable(f"{error.orig}") from error
+    except (OSError, asyncpg.PostgresError) as error:
         raise StoreUnavailable(f"{type(error).__name__}: {error}") from error
     finally:
         await engine.dispose()  # closing the session gives the lock back

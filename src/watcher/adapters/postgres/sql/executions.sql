@@ -21,15 +21,9 @@ WITH input AS MATERIALIZED (
     ) WITH ORDINALITY AS i (
         pipeline_id, start_date, watermark, next_watermark, parent_id, external_id, position
     )
-),
-admitted AS MATERIALIZED (
-    SELECT i.*, nextval('pipeline_execution_id_seq') AS id
-    FROM input AS i
-    INNER JOIN pipeline AS p ON p.id = i.pipeline_id
-    WHERE i.parent_id IS NULL OR EXISTS (SELECT FROM pipeline_execution AS e WHERE e.id = i.parent_id)
-    ORDER BY i.position
-),
-begun AS (
+)
+-- include: admit
+, begun AS (
     INSERT INTO pipeline_execution (
         id, pipeline_id, start_date, watermark, next_watermark, parent_id, external_id
     )
@@ -94,15 +88,9 @@ WITH input AS MATERIALIZED (
         pipeline_id, start_date, watermark, next_watermark, parent_id, external_id, end_date,
         completed_successfully, inserts, updates, soft_deletes, total_rows, metadata, position
     )
-),
-admitted AS MATERIALIZED (
-    SELECT i.*, nextval('pipeline_execution_id_seq') AS id
-    FROM input AS i
-    INNER JOIN pipeline AS p ON p.id = i.pipeline_id
-    WHERE i.parent_id IS NULL OR EXISTS (SELECT FROM pipeline_execution AS e WHERE e.id = i.parent_id)
-    ORDER BY i.position
-),
-begun AS (
+)
+-- include: admit
+, begun AS (
     INSERT INTO pipeline_execution (
         id, pipeline_id, start_date, watermark, next_watermark, parent_id, external_id, end_date,
         completed_successfully, inserts, updates, soft_deletes, total_rows, execution_metadata
@@ -123,6 +111,17 @@ begun AS (
 -- include: advance
 SELECT e.position, e.id
 FROM ended AS e;
+
+-- name: admit
+-- Part of a statement that begins runs (out of `input`): those whose pipeline and parent are known, each with
+-- an id drawn ahead of the insert, so that results are told apart by it.
+, admitted AS MATERIALIZED (
+    SELECT i.*, nextval('pipeline_execution_id_seq') AS id
+    FROM input AS i
+    INNER JOIN pipeline AS p ON p.id = i.pipeline_id
+    WHERE i.parent_id IS NULL OR EXISTS (SELECT FROM pipeline_execution AS e WHERE e.id = i.parent_id)
+    ORDER BY i.position
+)
 
 -- name: nest
 -- Part of a statement that begins runs (`begun`): their places in the tree.
