@@ -11,9 +11,11 @@ import httpx
 import pytest
 
 from tests.contract.world import EMPTYING
+from tests.integration.clusters import QUICK, end_server, temporary
 from tests.integration.programs import Program, served
 from tests.integration.wire import Wire
 from tests.server import execute
+from watcher.adapters.embedded import EmbeddedPostgres
 
 FROM_ONE = [
     "ALTER SEQUENCE pipeline_execution_id_seq RESTART",
@@ -72,3 +74,29 @@ def client(watcher_url: str, _client: httpx.Client) -> httpx.Client:  # noqa: AR
 def wire(client: httpx.Client, database: str) -> Wire:
     """Speaks the protocol with a Watcher that knows nothing yet."""
     return Wire(client, database)
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    with temporary() as directory:
+        yield directory
+
+
+@pytest.fixture
+def new_home(place: Path) -> Path:
+    return place / "home"
+
+
+@pytest.fixture(scope="module")
+def used_home() -> Iterator[Path]:
+    """One cluster for all tests that do not need a new one: making it takes a second."""
+    with temporary() as directory:
+        with EmbeddedPostgres(directory / "home", settings=QUICK):
+            pass
+        yield directory / "home"
+
+
+@pytest.fixture
+def home(used_home: Path) -> Iterator[Path]:
+    yield used_home
+    end_server(used_home)

@@ -1,178 +1,32 @@
-"""The private PostgreSQL, with the real programs of the wheel: sharing, killing, refusing to start."""
+"""The private PostgreSQL, with the real programs of the wheel: starting, recovering, refusing to start."""
 
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import os
 import shutil
-import signal
 import stat
 import subprocess
-import sys
-import tempfile
-import threading
-import time
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import asyncpg
 import psutil
 import pytest
 
+from tests.integration.clusters import (
+    QUICK,
+    SHARING,
+    as_root,
+    eventually,
+    gone,
+    kill_server,
+    locked,
+    program,
+    query,
+    running,
+)
 from watcher.adapters.embedded import EmbeddedPostgres, EmbeddedPostgresError, binaries, default_home
 from watcher.adapters.embedded.account import server_account
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-QUICK = {"fsync": "off"}
-
-SHARING = """
-import sys
-from pathlib import Path
-from watcher.adapters.embedded import EmbeddedPostgres
-cluster = EmbeddedPostgres(Path(sys.argv[1]), settings={"fsync": "off"})
-cluster.start()
-print("started", flush=True)
-sys.stdin.readline()
-cluster.stop()
-"""
-
-FORKING = """
-import os, sys
-from pathlib import Path
-from watcher.adapters.embedded import EmbeddedPostgres
-cluster = EmbeddedPostgres(Path(sys.argv[1]), settings={"fsync": "off"})
-cluster.start()
-if os.fork() == 0:
-    cluster.stop()
-    os._exit(0)
-os.wait()
-print("forked", flush=True)
-sys.stdin.readline()
-cluster.stop()
-"""
-
-linux = pytest.mark.skipif(sys.platform != "linux", reason="a parent-death signal is Linux's")
-as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root runs the server as another user")
-
-
-@contextmanager
-def temporary() -> Iterator[Path]:
-    """A directory that every user can enter (pytest's own are private to root)."""
-    directory = Path(tempfile.mkdtemp(prefix="watcher-test-", dir="/tmp"))
-    directory.chmod(0o755)
-    yield directory
-    end_server(directory / "home")
-    shutil.rmtree(directory)
-
-
-def end_server(home: Path) -> None:
-    server = server_pid(home)
-    if server is not None and not gone(server):
-        os.kill(server, signal.SIGQUIT)
-        eventually(lambda: gone(server))
-
-
-@pytest.fixture
-def place() -> Iterator[Path]:
-    with temporary() as directory:
-        yield directory
-
-
-@pytest.fixture
-def new_home(place: Path) -> Path:
-    return place / "home"
-
-
-@pytest.fixture(scope="module")
-def used_home() -> Iterator[Path]:
-    """One cluster for all tests that do not need a new one: making it takes a second."""
-    with temporary() as directory:
-        with EmbeddedPostgres(directory / "home", settings=QUICK):
-            pass
-        yield directory / "home"
-
-
-@pytest.fixture
-def home(used_home: Path) -> Iterator[Path]:
-    yield used_home
-    end_server(used_home)
-
-
-def query(cluster: EmbeddedPostgres, statement: str) -> object:
-    async def run() -> object:
-        connection = await asyncpg.connect(cluster.dsn)
-        try:
-            return await connection.fetchval(statement)
-        finally:
-            await connection.close()
-
-    return asyncio.run(run())
-
-
-def server_pid(home: Path) -> int | None:
-    path = home / "data" / "postmaster.pid"
-    return int(path.read_text().split()[0]) if path.exists() else None
-
-
-def running(home: Path) -> int:
-    pid = server_pid(home)
-    assert pid is not None
-    assert not gone(pid)
-    return pid
-
-
-def gone(pid: int) -> bool:
-    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
-
-
-def locked(path: Path) -> bool:
-    with path.open() as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
-
-
-def eventually(true: Callable[[], bool], seconds: float = 10) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
-
-
-@contextmanager
-def program(source: str, home: Path, says: str = "started") -> Iterator[subprocess.Popen[str]]:
-    """A second process, which has said that it is ready; killed at the end if it still runs."""
-    with subprocess.Popen(
-        [sys.executable, "-c", source, str(home)],
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stdout is not None
-        try:
-            if says:
-                assert process.stdout.readline().strip() == says
-            yield process
-        finally:
-            process.kill()
-
-
-def finish(process: subprocess.Popen[str]) -> None:
-    process.communicate("\n", timeout=30)
-    assert process.returncode == 0
-
-
-def kill_server(home: Path) -> None:
-    pid = running(home)
-    os.kill(pid, signal.SIGKILL)
-    eventually(lambda: gone(pid))
 
 
 def test_the_first_start_makes_a_private_cluster_and_later_starts_keep_its_data(new_home: Path) -> None:
@@ -254,67 +108,6 @@ def test_a_start_waits_for_the_backends_of_a_dead_server(home: Path) -> None:
         cluster.start()
         assert gone(backend)
         assert query(cluster, "SELECT 1") == 1
-
-
-def test_the_last_of_two_processes_stops_the_server_even_when_the_other_started_it(home: Path) -> None:
-    with program(SHARING, home) as starter, program(SHARING, home) as other:
-        server = running(home)
-        finish(starter)
-        with EmbeddedPostgres(home) as visitor:
-            assert query(visitor, "SELECT 1") == 1
-        assert running(home) == server
-        finish(other)
-        assert gone(server)
-
-
-def test_the_death_of_one_process_leaves_the_server_to_the_other(home: Path) -> None:
-    with program(SHARING, home) as starter, EmbeddedPostgres(home) as cluster:
-        server = running(home)
-        starter.kill()
-        starter.wait()
-        time.sleep(0.3)
-        assert query(cluster, "SELECT 1") == 1
-        assert running(home) == server
-    assert gone(server)
-
-
-def test_the_death_of_the_only_process_stops_the_server_and_the_next_start_works(home: Path) -> None:
-    with program(SHARING, home) as only:
-        server = running(home)
-        only.kill()
-        eventually(lambda: gone(server), seconds=5)
-    assert (home / "postgres.log").read_text().endswith("database system is shut down\n")
-    with EmbeddedPostgres(home, settings=QUICK) as cluster:
-        assert query(cluster, "SELECT 1") == 1
-
-
-@linux
-def test_the_death_of_the_keeper_stops_the_server(home: Path) -> None:
-    with EmbeddedPostgres(home, settings=QUICK) as cluster:
-        server = running(home)
-        keeper = psutil.Process(server).parent()
-        assert keeper is not None
-        keeper.kill()
-        eventually(lambda: gone(server), seconds=5)
-        cluster.start()
-        assert query(cluster, "SELECT 1") == 1
-
-
-def test_the_end_of_the_starting_thread_does_not_stop_the_server(home: Path) -> None:
-    cluster = EmbeddedPostgres(home, settings=QUICK)
-    thread = threading.Thread(target=cluster.start)
-    thread.start()
-    thread.join()
-    time.sleep(0.3)
-    assert query(cluster, "SELECT 1") == 1
-    cluster.stop()
-
-
-def test_a_fork_cannot_stop_the_server_of_its_parent(home: Path) -> None:
-    with program(FORKING, home, says="forked") as parent:
-        server = running(home)
-        finish(parent)
-        assert gone(server)
 
 
 def test_an_interrupted_first_start_is_redone(new_home: Path) -> None:

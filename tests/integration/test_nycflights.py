@@ -1,73 +1,33 @@
 """The flights example against a running Watcher: what it loads, and what Watcher then knows."""
 
-import csv
-import io
-from collections import defaultdict
-from collections.abc import Callable, Iterator
-from contextlib import closing
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
-from statistics import fmean
 
-import duckdb
-import httpx
 import pytest
 
 from examples.nycflights import dataset, etl, warehouse
 from examples.nycflights.__main__ import main
 from examples.nycflights.landing import Landing
-from examples.nycflights.watcher_client import ExecutionRow, ExecutionTree, connected
-
-FIRST = etl.FIRST_DAY
-SECOND, THIRD, FOURTH = (FIRST + timedelta(days=n) for n in (1, 2, 3))
-STEPS = [pipeline.name for pipeline in etl.PIPELINES[1:]]
-
-MartRow = tuple[date, str, int, int, float | None, float | None, float | None]
+from examples.nycflights.watcher_client import connected
+from tests.integration.flights import (
+    FIRST,
+    FOURTH,
+    SECOND,
+    STEPS,
+    THIRD,
+    Site,
+    assert_mart,
+    end_of,
+    identity,
+    source_rows,
+    wind_back,
+)
 
 
 @pytest.fixture(scope="session")
 def flights() -> dataset.Flights:
     return dataset.Flights.read(dataset.fetch())
-
-
-@dataclass(frozen=True)
-class Site:
-    """One installation of the ETL: its directory, its landing files, the Watcher it reports to."""
-
-    url: str
-    workdir: Path
-    landing: Landing
-    flights: dataset.Flights
-
-    def deliver(self, *days: date) -> None:
-        for day in days:
-            self.landing.land(day, self.flights.csv(day))
-
-    def run(self, days: int | None = None) -> list[etl.DayLoaded | etl.DayFailed]:
-        with connected(self.url) as watcher, warehouse.opened(self.workdir / "flights.duckdb") as target:
-            return list(etl.DailyEtl(watcher, self.landing, target, self.workdir).run(days=days))
-
-    def watermark(self) -> str | None:
-        with connected(self.url) as watcher:
-            return next(row["watermark"] for row in watcher.pipelines() if row["name"] == etl.DAY.name)
-
-    def trees(self, pipeline: str = etl.DAY.name) -> list[ExecutionTree]:
-        """Every execution of a pipeline in the order of their starts, with its children."""
-        with connected(self.url) as watcher:
-            pipeline_id = next(row["id"] for row in watcher.pipelines() if row["name"] == pipeline)
-        rows = self.get("/pipeline_execution", pipeline_id=pipeline_id).json()
-        return [self.get(f"/pipeline_execution/{row['id']}").json() for row in reversed(rows)]
-
-    def get(self, path: str, **filters: int) -> httpx.Response:
-        return httpx.get(f"{self.url}{path}", params=filters, trust_env=False).raise_for_status()
-
-    def names(self) -> dict[int, str]:
-        return {row["id"]: row["name"] for row in self.get("/pipeline").json()}
-
-    def rows(self, table: str) -> list[tuple[object, ...]]:
-        with closing(duckdb.connect(self.workdir / "flights.duckdb", read_only=True)) as connection:
-            return connection.table(table).order("ALL").fetchall()
 
 
 @pytest.fixture
@@ -93,7 +53,7 @@ def test_three_days_are_three_executions_with_three_children_each(site: Site) ->
         ("2013-01-02", "2013-01-03"),
     ]
     for tree in trees:
-        children = sorted(tree["child_executions"], key=_id)
+        children = sorted(tree["child_executions"], key=identity)
         assert [names[child["pipeline_id"]] for child in children] == STEPS
         assert all(execution["completed_successfully"] for execution in (tree, *children))
         assert not any(child["child_executions"] for child in children)
@@ -106,7 +66,7 @@ def test_the_counts_are_those_of_the_source(site: Site) -> None:
 
     site.run()
 
-    expected = [list(_source_rows(site.flights, [day])) for day in (FIRST, SECOND, THIRD)]
+    expected = [list(source_rows(site.flights, [day])) for day in (FIRST, SECOND, THIRD)]
     sizes = [len(rows) for rows in expected]
     carriers = [len({row["carrier"] for row in rows}) for rows in expected]
     extract, load, mart = (site.trees(step) for step in STEPS)
@@ -124,7 +84,7 @@ def test_the_mart_equals_one_computed_from_the_source(site: Site) -> None:
 
     site.run()
 
-    _assert_mart(site, [FIRST, SECOND, THIRD])
+    assert_mart(site, [FIRST, SECOND, THIRD])
 
 
 def test_a_further_run_continues_from_the_watermark(site: Site) -> None:
@@ -138,7 +98,7 @@ def test_a_further_run_continues_from_the_watermark(site: Site) -> None:
     assert len(site.trees()) == 4
     assert site.watermark() == "2013-01-04"
     assert len(site.rows("flights")) == sum(
-        1 for _ in _source_rows(site.flights, [FIRST, SECOND, THIRD, FOURTH])
+        1 for _ in source_rows(site.flights, [FIRST, SECOND, THIRD, FOURTH])
     )
 
 
@@ -159,8 +119,8 @@ def test_a_missing_day_fails_and_leaves_the_watermark(site: Site) -> None:
     assert outcomes[1:] == [etl.DayFailed(SECOND, "nycflights.extract", reason)]
     assert site.watermark() == "2013-01-01"
     failed = site.trees()[-1]
-    assert _end_of(failed) == (False, {"error": f"nycflights.extract: {reason}"})
-    assert [_end_of(child) for child in failed["child_executions"]] == [(False, {"error": reason})]
+    assert end_of(failed) == (False, {"error": f"nycflights.extract: {reason}"})
+    assert [end_of(child) for child in failed["child_executions"]] == [(False, {"error": reason})]
 
 
 def test_the_day_after_the_data_set_fails(site: Site) -> None:
@@ -225,14 +185,14 @@ def test_a_bad_file_fails_at_load_and_its_day_with_it(
     assert (failure.day, failure.step) == (SECOND, "nycflights.load")
     assert message.lower() in failure.reason.lower()
     failed = site.trees()[-1]
-    extract, load = sorted(failed["child_executions"], key=_id)
+    extract, load = sorted(failed["child_executions"], key=identity)
     assert extract["completed_successfully"]
     for execution in (load, failed):
-        succeeded, metadata = _end_of(execution)
+        succeeded, metadata = end_of(execution)
         assert not succeeded
         assert message.lower() in str(metadata["error"]).lower()
     assert site.watermark() == "2013-01-01"
-    assert len(site.rows("flights")) == len(list(_source_rows(site.flights, [FIRST])))
+    assert len(site.rows("flights")) == len(list(source_rows(site.flights, [FIRST])))
 
 
 def test_after_a_repair_the_run_continues_where_it_stopped(site: Site) -> None:
@@ -246,14 +206,14 @@ def test_after_a_repair_the_run_continues_where_it_stopped(site: Site) -> None:
     assert [outcome.day for outcome in outcomes] == [SECOND, THIRD]
     assert [tree["completed_successfully"] for tree in site.trees()] == [True, False, True, True]
     assert site.watermark() == "2013-01-03"
-    _assert_mart(site, [FIRST, SECOND, THIRD])
+    assert_mart(site, [FIRST, SECOND, THIRD])
 
 
 def test_a_finished_day_run_again_changes_no_row(site: Site) -> None:
     site.deliver(FIRST, SECOND)
     site.run()
     before = site.rows("flights"), site.rows("delay_mart")
-    _wind_back(site, FIRST)
+    wind_back(site, FIRST)
 
     [again] = site.run()
 
@@ -271,7 +231,7 @@ def test_a_corrected_day_run_again_counts_what_changed(site: Site) -> None:
     corrected = second.split(b",")
     corrected[5] = b"500"
     site.landing.land(SECOND, b"".join((header, b",".join(corrected), *rest)))
-    _wind_back(site, FIRST)
+    wind_back(site, FIRST)
 
     site.run()
 
@@ -302,49 +262,3 @@ def test_the_demo_repairs_what_it_broke(site: Site, capsys: pytest.CaptureFixtur
     assert capsys.readouterr().out.count("repaired") == 2
     assert [tree["completed_successfully"] for tree in site.trees()] == [True, False, True, False, True, True]
     assert site.watermark() == "2013-01-04"
-
-
-def _id(execution: ExecutionRow) -> int:
-    return execution["id"]
-
-
-def _end_of(execution: ExecutionRow) -> tuple[bool | None, dict[str, object]]:
-    return execution["completed_successfully"], execution["execution_metadata"] or {}
-
-
-def _wind_back(site: Site, day: date) -> None:
-    body = {"name": etl.DAY.name, "watermark": day.isoformat()}
-    httpx.patch(f"{site.url}/pipeline", json=body, trust_env=False).raise_for_status()
-
-
-def _source_rows(flights: dataset.Flights, days: list[date]) -> Iterator[dict[str, str]]:
-    for day in days:
-        yield from csv.DictReader(io.StringIO(flights.csv(day).decode()))
-
-
-def _mean(delays: list[int]) -> float | None:
-    return fmean(delays) if delays else None
-
-
-def _expected_mart(flights: dataset.Flights, days: list[date]) -> list[MartRow]:
-    """The mart once more, by another road: no SQL, only the CSV."""
-    groups: dict[tuple[date, str], list[dict[str, str]]] = defaultdict(list)
-    for day in days:
-        for row in _source_rows(flights, [day]):
-            groups[day, row["carrier"]].append(row)
-    mart: list[MartRow] = []
-    for (day, carrier), rows in sorted(groups.items()):
-        departures = [int(row["dep_delay"]) for row in rows if row["dep_delay"] != "NA"]
-        arrivals = [int(row["arr_delay"]) for row in rows if row["arr_delay"] != "NA"]
-        cancelled = sum(row["dep_time"] == "NA" for row in rows)
-        late = [int(delay > 15) for delay in departures]
-        mart.append((day, carrier, len(rows), cancelled, _mean(departures), _mean(arrivals), _mean(late)))
-    return mart
-
-
-def _assert_mart(site: Site, days: list[date]) -> None:
-    expected = _expected_mart(site.flights, days)
-    actual = site.rows("delay_mart")
-    assert len(actual) == len(expected)
-    for row, wanted in zip(actual, expected, strict=True):
-        assert row == pytest.approx(wanted)

@@ -64,7 +64,8 @@ def create_app(container: Container) -> FastAPI:
         system.router(watcher),
         pipelines.router(watcher),
         pipelines.type_router(watcher),
-        executions.router(watcher),
+        executions.reporting_router(watcher),
+        executions.reading_router(watcher),
     ]
     for each in routers:
         app.include_router(each)

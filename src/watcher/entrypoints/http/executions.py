@@ -61,7 +61,8 @@ class BulkAnswer:
     results: list[IdAnswer | ProblemVerdict]
 
 
-def router(watcher: Watcher) -> APIRouter:
+def reporting_router(watcher: Watcher) -> APIRouter:
+    """What pipelines tell."""
     routes = APIRouter(tags=["Executions"])
 
     @routes.post(
@@ -92,6 +93,13 @@ def router(watcher: Watcher) -> APIRouter:
     async def record_pipeline_executions(body: BulkBody) -> Response:
         """Takes up to 10,000 finished runs; `results` has an id or a problem for each, in order."""
         return Answer(encoded({"results": await _recorded(watcher, body.records())}))
+
+    return routes
+
+
+def reading_router(watcher: Watcher) -> APIRouter:
+    """What people ask."""
+    routes = APIRouter(tags=["Executions"])
 
     @routes.get("/pipeline_execution/bulk", include_in_schema=False)
     async def no_execution_is_called_bulk() -> Response:
