@@ -152,7 +152,7 @@ class Watcher:
     def _start(self, **facts: object) -> int:
         body = {key: value for key, value in facts.items() if value is not None}
         body["start_date"] = _now()
-        return cast(int, self._request("POST", "/start_pipeline_execution", body=body).json()["id"])
+        return cast("int", self._request("POST", "/start_pipeline_execution", body=body).json()["id"])
 
     def _end(self, execution_id: int, outcome: Outcome, *, succeeded: bool) -> None:
         counts = {
@@ -168,12 +168,12 @@ class Watcher:
         self._request("POST", "/end_pipeline_execution", body=body)
 
     def pipelines(self) -> list[PipelineRow]:
-        return cast(list[PipelineRow], list(self._pages("/pipeline", {})))
+        return cast("list[PipelineRow]", list(self._pages("/pipeline", {})))
 
     def executions(self, pipeline_id: int, status: str) -> list[ExecutionRow]:
         """All executions of a pipeline in one state (running, succeeded, failed), newest first."""
         filters: Filters = {"pipeline_id": pipeline_id, "status": status, "limit": 500}
-        return cast(list[ExecutionRow], list(self._pages("/pipeline_execution", filters)))
+        return cast("list[ExecutionRow]", list(self._pages("/pipeline_execution", filters)))
 
     def newest_execution(self, pipeline_id: int) -> ExecutionTree | None:
         """The last execution of a pipeline with everything that ran below it."""
@@ -181,7 +181,7 @@ class Watcher:
         rows = self._request("GET", "/pipeline_execution", params=filters).json()
         if not rows:
             return None
-        return cast(ExecutionTree, self._request("GET", f"/pipeline_execution/{rows[0]['id']}").json())
+        return cast("ExecutionTree", self._request("GET", f"/pipeline_execution/{rows[0]['id']}").json())
 
     def _pages(self, path: str, filters: Filters) -> Iterator[object]:
         response = self._request("GET", path, params=filters)

@@ -14,6 +14,7 @@ from watcher.domain.errors import WatcherError
 from watcher.domain.execution import (
     End,
     Execution,
+    ExecutionAlreadyEnded,
     ExecutionEndsBeforeStart,
     ParentExecutionNotFound,
     Record,
@@ -56,14 +57,25 @@ def random_records(pipelines: list[int], count: int, seed: int) -> list[Record]:
 
 
 async def begun_and_ended(world: World, records: list[Record]) -> list[Started | WatcherError]:
-    """One by one, by end, then in order."""
-    verdicts = {}
+    """One by one, by end, then in order; then those that were known already."""
+    verdicts: dict[int, Started | WatcherError] = {}
     for turn in sorted(range(len(records)), key=lambda turn: records[turn].outcome.end_date):
         (verdict,) = await world.executions.start([records[turn].start])
         verdicts[turn] = verdict
         if isinstance(verdict, Started) and not verdict.repeated:
             await world.executions.end([End(verdict.id, records[turn].outcome)])
+    for turn, verdict in verdicts.items():
+        if isinstance(verdict, Started) and verdict.repeated:
+            (ended,) = await world.executions.end([End(verdict.id, records[turn].outcome)])
+            verdicts[turn] = ended if isinstance(ended, WatcherError) else verdict
     return [verdicts[turn] for turn in range(len(records))]
+
+
+def told(verdict: Started | WatcherError) -> bool | WatcherError:
+    """The verdict, whatever the ids."""
+    if isinstance(verdict, Started):
+        return verdict.repeated
+    return replace(verdict, id=0) if isinstance(verdict, ExecutionAlreadyEnded) else verdict
 
 
 async def recorded(world: World) -> tuple[list[Pipeline], list[Execution]]:
@@ -88,7 +100,7 @@ async def test_records_do_what_beginning_and_ending_one_by_one_does(world: World
         verdicts = []
         for round_ in range(2):
             verdicts += await take(random_records(pipelines, 40, seed * 2 + round_))
-        answers.append([v.repeated if isinstance(v, Started) else v for v in verdicts])
+        answers.append([told(verdict) for verdict in verdicts])
     assert answers[0] == answers[1]
     assert await recorded(world) == await recorded(other)
 
@@ -142,13 +154,14 @@ async def test_a_whole_list_repeated_by_its_external_ids_is_harmless(world: Worl
     assert await world.pipelines.get(pipeline_id) == reset
 
 
-async def test_a_record_of_a_run_that_is_under_way_does_not_end_it(world: World) -> None:
+async def test_a_record_of_a_run_that_is_under_way_is_its_end(world: World) -> None:
     pipeline_id = await world.pipeline(next_watermark="march")
     identity = await world.start(pipeline_id, external_id="x")
     record = Record(started(pipeline_id, external_id="x"), succeeded())
     assert await world.executions.record([record]) == [Started(identity, repeated=True)]
-    assert (await world.execution(identity)).end_date is None
-    assert (await world.pipelines.get(pipeline_id)).watermark is None
+    assert (await world.execution(identity)).end_date == record.outcome.end_date
+    assert (await world.pipelines.get(pipeline_id)).watermark == "march"
+    assert await world.executions.record([record]) == [Started(identity, repeated=True)]
 
 
 async def test_of_one_external_id_twice_in_a_list_the_first_to_end_counts(world: World) -> None:
@@ -156,7 +169,7 @@ async def test_of_one_external_id_twice_in_a_list_the_first_to_end_counts(world:
     late, early = [Record(started(pipeline_id, external_id="x"), succeeded(end)) for end in (9, 8)]
     one, other = await world.executions.record([late, early])
     assert isinstance(other, Started)
-    assert (one, other) == (Started(other.id, repeated=True), Started(other.id))
+    assert one == ExecutionAlreadyEnded(other.id, at(8), True)
     assert (await world.execution(other.id)).end_date == at(8)
 
 

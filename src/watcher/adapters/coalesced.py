@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
 
-from watcher.domain.errors import Unavailable, WatcherError
+from watcher.domain.errors import StoreBusy, StoreUnavailable, WatcherError
 from watcher.domain.execution import End, Execution, Record, Start
 from watcher.domain.executions import Ended, ExecutionFilter, Executions, Started
 from watcher.domain.page import Page, Slice
@@ -99,7 +99,7 @@ class Coalescer(Generic[Item, Verdict]):
         except BaseException as error:
             # A store that is not there for some is not there for those who wait: they need not find out one
             # timeout after the other.
-            told = [*batch, *self._waiting] if isinstance(error, Unavailable) else batch
+            told = [*batch, *self._waiting] if isinstance(error, StoreUnavailable) else batch
             if told is not batch:
                 self._waiting.clear()
             for _, future in told:
@@ -159,16 +159,28 @@ class CoalescedPipelines:
 
     def __init__(self, pipelines: Pipelines) -> None:
         self._pipelines = pipelines
-        self._declare: Coalescer[_Declaring, PipelineDeclared] = Coalescer(self._declare_together)
+        self._declare: Coalescer[_Declaring, PipelineDeclared | WatcherError] = Coalescer(
+            self._declare_together
+        )
 
     async def declare(
         self, declarations: Sequence[PipelineDeclaration], now: datetime
     ) -> list[PipelineDeclared]:
-        return await self._declare([_Declaring(declaration, now) for declaration in declarations])
+        verdicts = await self._declare([_Declaring(declaration, now) for declaration in declarations])
+        return [_declared(verdict) for verdict in verdicts]
 
-    async def _declare_together(self, declaring: Sequence[_Declaring]) -> list[PipelineDeclared]:
+    async def _declare_together(
+        self, declaring: Sequence[_Declaring]
+    ) -> list[PipelineDeclared | WatcherError]:
+        """Where somebody holds a row that one of them needs, each goes by itself."""
         now = max(each.now for each in declaring)
-        return await self._pipelines.declare([each.declaration for each in declaring], now)
+        try:
+            return list(await self._pipelines.declare([each.declaration for each in declaring], now))
+        except StoreBusy as busy:
+            if len(declaring) == 1:
+                return [busy]
+        alone = await asyncio.gather(*(self._declare_together([each]) for each in declaring))
+        return [verdict for (verdict,) in alone]
 
     async def change(self, reference: Reference, changes: PipelineChanges, now: datetime) -> Pipeline:
         return await self._pipelines.change(reference, changes, now)
@@ -178,3 +190,9 @@ class CoalescedPipelines:
 
     async def page(self, page: Page, name: str | None = None) -> Slice[Pipeline]:
         return await self._pipelines.page(page, name)
+
+
+def _declared(verdict: PipelineDeclared | WatcherError) -> PipelineDeclared:
+    if isinstance(verdict, WatcherError):
+        raise verdict
+    return verdict

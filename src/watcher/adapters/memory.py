@@ -210,6 +210,10 @@ class MemoryExecutions:
     async def record(self, records: Sequence[Record]) -> list[Started | WatcherError]:
         turns = sorted(range(len(records)), key=lambda index: records[index].outcome.end_date)
         verdicts = {index: self._record(records[index]) for index in turns}
+        for index, verdict in verdicts.items():
+            if isinstance(verdict, Started) and verdict.repeated:
+                ended = self._end(End(verdict.id, records[index].outcome))
+                verdicts[index] = verdict if isinstance(ended, Ended) else ended
         return [verdicts[index] for index in range(len(records))]
 
     def _record(self, record: Record) -> Started | WatcherError:

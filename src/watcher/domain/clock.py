@@ -29,4 +29,7 @@ def in_utc(field: str, instant: datetime) -> datetime:
         raise InvalidValue(field, "is outside the years 1 to 9999 in UTC") from None
     if not FIRST < utc < LAST:
         raise InvalidValue(field, "is the first or the last instant of the calendar")
-    return utc
+    if type(utc) is datetime:
+        return utc
+    # A subclass may know more than microseconds, which the store would not give back.
+    return datetime.combine(utc.date(), utc.time(), UTC)

@@ -11,6 +11,7 @@ from watcher.domain.errors import InvalidValue
 Document = Mapping[str, object]
 
 DEPTH_LIMIT = 100
+EXACT_LIMIT = 2**53
 INTEGER_MINIMUM, INTEGER_MAXIMUM = -(2**63), 2**64 - 1
 
 
@@ -90,4 +91,6 @@ def _number(field: str, number: float) -> int | float:
         raise InvalidValue(field, "contains a number that is not finite")
     if not number.is_integer():
         return number
+    if abs(number) < EXACT_LIMIT:
+        return int(number)
     return int(Decimal(repr(number)))  # as JSON spells it, which is how PostgreSQL keeps it

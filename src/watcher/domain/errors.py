@@ -46,6 +46,16 @@ class InvalidValue(Invalid):
 
 
 @dataclass(unsafe_hash=True)
+class StoreBusy(Unavailable):
+    """The store is there, but others hold what this request needs."""
+
+    reason: str
+
+    def __str__(self) -> str:
+        return f"The database is busy: {self.reason}."
+
+
+@dataclass(unsafe_hash=True)
 class StoreUnavailable(Unavailable):
     """The store of record did not answer in time, or is not there."""
 

@@ -63,6 +63,9 @@ class Start:
     external_id: str | None = None
 
     def __post_init__(self) -> None:
+        checked_id("pipeline_id", self.pipeline_id)
+        if self.parent_id is not None:
+            checked_id("parent_id", self.parent_id)
         object.__setattr__(self, "start_date", in_utc("start_date", self.start_date))
         checked_watermark("watermark", self.watermark)
         checked_watermark("next_watermark", self.next_watermark)
@@ -99,6 +102,9 @@ class End:
 
     id: int
     outcome: Outcome
+
+    def __post_init__(self) -> None:
+        checked_id("id", self.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +182,12 @@ class Execution:
         return all(getattr(self, field) == getattr(outcome, field) for field in plain) and same_document(
             self.execution_metadata, outcome.execution_metadata
         )
+
+
+def checked_id(field: str, identity: int) -> None:
+    """Raises `InvalidValue` for what no row can have as its id."""
+    if not -BIGINT_LIMIT <= identity < BIGINT_LIMIT:
+        raise InvalidValue(field, "is beyond 64 bits")
 
 
 def duration_seconds(start_date: datetime, end_date: datetime) -> int:

@@ -73,7 +73,8 @@ class Executions(Protocol):
 
     The verbs `start`, `end` and `record` take many and answer with one verdict for each, in the same
     order: what became of it, or why it was refused. A refused one changes nothing and harms no other.
-    Each call is one transaction. All raise `StoreUnavailable`, and then nothing is acknowledged.
+    Each statement of a call is one transaction: the one that does what the rules admit, and where that was
+    silent about some, one more for those. All raise `StoreUnavailable`, and then nothing is acknowledged.
     """
 
     async def start(self, starts: Sequence[Start]) -> list[Started | WatcherError]:
@@ -96,8 +97,9 @@ class Executions(Protocol):
     async def record(self, records: Sequence[Record]) -> list[Started | WatcherError]:
         """Takes runs that are over, with the effects of ending them one by one by `end_date`, then in order.
 
-        An `external_id` already known to its pipeline answers with that execution, `repeated`, and has
-        no effect. Refusals: `PipelineNotFound`, `ParentExecutionNotFound`.
+        An `external_id` already known to its pipeline answers with that execution, `repeated`; where that
+        still runs, the outcome is its end. Refusals: `PipelineNotFound`, `ParentExecutionNotFound`, and
+        those of `end` where the execution known ended otherwise.
         """
         ...
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 from pydantic import ValidationError
 from rich.console import Console
+from rich.markup import escape
 
 from watcher.settings import MEMORY, Settings
 
@@ -17,7 +18,8 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
-    epilog="Every option is also a setting: the environment variable WATCHER_<NAME>, or a line of .env.",
+    epilog="Options stand above settings: environment variables WATCHER_<NAME>, or lines of .env. "
+    "There are more settings than options, see docs/settings.md.",
 )
 console = Console(stderr=True, highlight=False)
 
@@ -40,7 +42,7 @@ def main() -> None:
 
 def failed(reason: object) -> typer.Exit:
     """Says why on standard error; to be raised."""
-    console.print(f"[bold red]Watcher cannot go on:[/] {reason}", markup=True, soft_wrap=True)
+    console.print(f"[bold red]Watcher cannot go on:[/] {escape(str(reason))}", soft_wrap=True)
     return typer.Exit(1)
 
 
@@ -105,11 +107,15 @@ def api(
     for obstacle in found:
         if "watcher migrate" in obstacle:
             raise failed(obstacle)
-        console.print(f"[yellow]Requests are answered 503 until this changes:[/] {obstacle}", soft_wrap=True)
+        console.print(
+            f"Requests are answered 503 until this changes: {obstacle}", markup=False, soft_wrap=True
+        )
 
     def listening() -> None:
         console.print(
-            f"Watcher listens on [bold]{url(settings)}[/], its API is described at {url(settings)}/docs"
+            f"Watcher listens on {url(settings)}, its API is described at {url(settings)}/docs",
+            markup=False,
+            soft_wrap=True,
         )
 
     try:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
 PR_SET_PDEATHSIG = 1
+HEARTBEAT_SECONDS = 120  # the largest body that is allowed takes a slow machine some time
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 (holds the workers' heartbeat files; a tmpfs never blocks)
 
 
@@ -97,6 +98,7 @@ class Server(BaseApplication):
             "workers": settings.workers,
             "worker_class": Worker,
             "graceful_timeout": settings.graceful_timeout,
+            "timeout": HEARTBEAT_SECONDS,
             "loglevel": settings.log_level,
             "proc_name": "watcher",
             "control_socket_disable": True,

@@ -32,7 +32,7 @@ class EmbeddedWatcher:
     def __init__(self, settings: Settings, console: Console) -> None:
         self._settings = settings
         self._console = console
-        self._home = settings.data_dir or default_home()
+        self._home = (settings.data_dir or default_home()).expanduser().resolve()
         self._url = url(settings)
 
     def run(self) -> None:
@@ -49,14 +49,18 @@ class EmbeddedWatcher:
         if obstacles(settings):
             self._migrate(postgres.dsn)
         Server(settings, self._announce, lambda: self._revive(postgres)).run()
-        self._console.print("Watcher has stopped; its data stays in", str(self._home))
+        self._say(f"Watcher has stopped; its data stays in {self._home}")
 
     def _revive(self, postgres: EmbeddedPostgres) -> None:
-        """Starts the database again where it was killed; costs a start-up packet when it was not."""
+        """Starts the database again where it was killed; one that hangs is left to itself."""
+        if postgres.alive():
+            return
         try:
+            self._say("PostgreSQL is gone; starting it again.")
             postgres.start()
+            self._say("PostgreSQL is back.")
         except EmbeddedPostgresError as error:
-            self._console.print(f"[yellow]Requests are answered 503:[/] {error}", soft_wrap=True)
+            self._say(f"Requests are answered 503: {error}")
 
     def _migrate(self, dsn: str) -> None:
         """In a process of its own: what it takes to migrate would stay in the memory of every worker."""
@@ -67,16 +71,18 @@ class EmbeddedWatcher:
             raise Refused(f"the schema could not be migrated. {done.stderr.strip()}")
 
     def _announce(self) -> None:
-        self._console.print(
-            f"Watcher is up at [bold]{self._url}[/] (its API is described at {self._url}/docs).\n"
-            f"Its data is in {self._home}. Ctrl-C stops it.",
-            soft_wrap=True,
-        )
+        self._say(f"Watcher is up at {self._url} (its API is described at {self._url}/docs).")
+        self._say(f"Its data is in {self._home}. Ctrl-C stops it.")
+
+    def _say(self, message: str) -> None:
+        self._console.print(message, markup=False, soft_wrap=True)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """One Watcher on a directory; the kernel gives the lock back whatever becomes of this process."""
-        with (self._home / "up.lock").open("a+") as file:
+        # Not through a link: the directory may belong to the user whom root runs PostgreSQL as.
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        with os.fdopen(os.open(self._home / "up.lock", flags, 0o644), "r+") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

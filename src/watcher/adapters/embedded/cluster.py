@@ -79,6 +79,10 @@ class EmbeddedPostgres:
             self._leave()
             raise
 
+    def alive(self) -> bool:
+        """Tell whether a server is there, be it that it recovers or hangs; does not wait for it."""
+        return ask(self._home.sockets) is not Answer.SILENT or living(self._home.data) is not None
+
     def stop(self) -> None:
         """Stop using the server, and shut it down (waiting up to 60 s) if nobody else uses it."""
         if self._users is None or self._joined_by != os.getpid():

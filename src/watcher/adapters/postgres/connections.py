@@ -14,6 +14,7 @@ LARGEST_POOL = 8
 RESERVED_CONNECTIONS = 5
 IDLE_SECONDS = 300.0
 KEEP_SECONDS = 120.0
+LOCK_SECONDS = 3.0
 SERVER_SETTINGS = {
     # The plans of statements over short lists do not depend on the values: plan once for each connection.
     "plan_cache_mode": "force_generic_plan",
@@ -38,7 +39,8 @@ class Connections:
         self._processes = processes
         self._timeout = timeout
         self._pool: asyncpg.Pool | None = None
-        self._opening = asyncio.Lock()
+        self._opening: asyncio.Task[asyncpg.Pool] | None = None
+        self._closed = False
         self._kept: list[tuple[float, Connection]] = []
         self._queued = 0
         self.in_use = 0
@@ -48,7 +50,8 @@ class Connections:
         return Taken(self)
 
     async def close(self) -> None:
-        """Waits for what is under way, then closes; what does not end within `timeout` is cut off."""
+        """Waits for what is under way, then closes for good; what does not end within `timeout` is cut off."""
+        self._closed = True
         pool, self._pool = self._pool, None
         if pool is None:
             return
@@ -60,11 +63,18 @@ class Connections:
             pool.terminate()
 
     async def opened(self) -> asyncpg.Pool:
-        """The pool, made when first asked for."""
+        """The pool, made when first asked for; who asks meanwhile shares the attempt, and its failure."""
+        if self._closed:
+            raise asyncpg.InterfaceError("its connections were closed by this program")
         if self._pool is None:
-            async with self._opening:
-                if self._pool is None:
-                    self._pool = await self._new_pool()
+            if self._opening is None:
+                self._opening = asyncio.create_task(self._new_pool())
+            opening = self._opening
+            try:
+                self._pool = await asyncio.shield(opening)
+            finally:
+                if opening.done():
+                    self._opening = None
         return self._pool
 
     async def take(self, pool: asyncpg.Pool) -> Connection:
@@ -87,6 +97,8 @@ class Connections:
         """
         if fit and not self._queued and pool is self._pool:
             self._kept.append((monotonic(), connection))
+            if monotonic() - self._kept[0][0] > KEEP_SECONDS:  # more are kept than are used
+                await _given_up(pool, self._kept.pop(0)[1])
         else:
             await pool.release(connection)
 
@@ -98,11 +110,15 @@ class Connections:
             timeout=self._timeout,
             command_timeout=self._timeout,
             max_inactive_connection_lifetime=IDLE_SECONDS,
-            server_settings=SERVER_SETTINGS,
+            server_settings=SERVER_SETTINGS | {"lock_timeout": f"{self._lock_milliseconds()}ms"},
             init=_prepared,
             reset=_left_as_it_is,
         )
         return await pool
+
+    def _lock_milliseconds(self) -> int:
+        """Less than a statement has: who waits for a row that somebody holds can say so, and let others pass."""
+        return int(min(self._timeout / 2, LOCK_SECONDS) * 1_000)
 
     async def _derived_size(self) -> int:
         connection = await asyncpg.connect(self._dsn, timeout=self._timeout)

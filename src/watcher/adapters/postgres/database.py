@@ -7,7 +7,7 @@ import asyncpg
 
 from watcher.adapters.postgres.connections import Connection, Connections
 from watcher.adapters.postgres.queries import Query
-from watcher.domain.errors import StoreUnavailable
+from watcher.domain.errors import StoreBusy, StoreUnavailable
 
 ATTEMPTS = 3
 PLAN_FOR_THESE_VALUES = "SET LOCAL plan_cache_mode = force_custom_plan"
@@ -20,6 +20,7 @@ NOT_THERE = (
     asyncpg.OperatorInterventionError,  # it is starting, stopping, or was told to stop the statement
     asyncpg.InsufficientResourcesError,  # its disk, memory or connections are used up
     asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InsufficientPrivilegeError,
     asyncpg.InvalidCatalogNameError,
     asyncpg.ReadOnlySQLTransactionError,
 )
@@ -58,7 +59,7 @@ class Database:
                 async with self.connections.taken() as connection, connection.transaction():
                     yield Transaction(connection)
         except ROLLED_BACK:
-            raise StoreUnavailable("it chose this transaction as a deadlock's victim") from None
+            raise StoreBusy("it chose this transaction as a deadlock's victim") from None
 
     async def _fetched(
         self, query: Query, values: dict[str, object], *, replan: bool
@@ -76,7 +77,7 @@ class Database:
                             return await connection.fetch(query.sql, *arguments)
             except ROLLED_BACK:
                 continue
-        raise StoreUnavailable(f"it chose this statement as a deadlock's victim {ATTEMPTS} times")
+        raise StoreBusy(f"it chose this statement as a deadlock's victim {ATTEMPTS} times")
 
 
 class Transaction:
@@ -91,18 +92,13 @@ class Transaction:
     async def row(self, query: Query, **values: object) -> asyncpg.Record | None:
         return await self._connection.fetchrow(query.sql, *query.arguments(values))
 
-    async def one(self, query: Query, **values: object) -> asyncpg.Record:
-        """The row that must be there."""
-        row = await self.row(query, **values)
-        if row is None:
-            raise LookupError(f"{query.name} found no row")
-        return row
-
 
 @contextmanager
 def _in_words_of_the_domain() -> Iterator[None]:
     try:
         yield
+    except asyncpg.LockNotAvailableError as error:
+        raise StoreBusy("somebody holds a row that this needs") from error
     except NOT_MIGRATED as error:
         raise StoreUnavailable(
             "its schema is not the one this program needs, run `watcher migrate`"

@@ -1,5 +1,6 @@
 """The executions in PostgreSQL: each verb one statement over arrays, one verdict for each of its rows."""
 
+from asyncio import gather
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
@@ -10,7 +11,7 @@ import asyncpg
 from watcher.adapters.postgres.database import Database
 from watcher.adapters.postgres.pipelines import json_text
 from watcher.adapters.postgres.queries import Query, load
-from watcher.domain.errors import WatcherError
+from watcher.domain.errors import StoreBusy, WatcherError
 from watcher.domain.execution import (
     End,
     Execution,
@@ -28,6 +29,8 @@ SQL = load("executions")
 
 LONG = 500
 """Lists longer than this are worth a plan of their own."""
+
+ROUNDS = 5
 
 Content: TypeAlias = tuple[int | datetime | str | None, ...]
 Item = TypeVar("Item")
@@ -48,10 +51,8 @@ class PostgresExecutions:
     async def start(self, starts: Sequence[Start]) -> list[Started | WatcherError]:
         async def begun(some: Sequence[Start]) -> dict[int, Started]:
             if all(start.parent_id is None and start.external_id is None for start in some):
-                return _by_content(
-                    some, await self._database.rows(SQL["start_roots"], **_start_columns(some))
-                )
-            rows = await self._database.rows(SQL["start"], **_start_columns(some))
+                return _by_content(some, await self._rows(SQL["start_roots"], some, **_start_columns(some)))
+            rows = await self._rows(SQL["start"], some, **_start_columns(some))
             return {row["position"] - 1: Started(row["id"]) for row in rows}
 
         return await _settled(starts, begun, self._why_not_begun)
@@ -77,7 +78,24 @@ class PostgresExecutions:
         turns = sorted(range(len(records)), key=lambda index: records[index].outcome.end_date)
         verdicts = await _settled([records[index] for index in turns], recorded, why_not)
         by_index = dict(zip(turns, verdicts, strict=True))
+        by_index.update(await self._end_known(records, by_index))
         return [by_index[index] for index in range(len(records))]
+
+    async def _end_known(
+        self, records: Sequence[Record], verdicts: dict[int, Started | WatcherError]
+    ) -> dict[int, WatcherError]:
+        """Gives its outcome to each run that was known already; answers for which that is refused."""
+        known = {
+            index: End(verdict.id, records[index].outcome)
+            for index, verdict in verdicts.items()
+            if isinstance(verdict, Started) and verdict.repeated
+        }
+        ended = await self.end(list(known.values())) if known else []
+        return {
+            index: verdict
+            for index, verdict in zip(known, ended, strict=True)
+            if isinstance(verdict, WatcherError)
+        }
 
     async def _rows(self, query: Query, some: Sequence[object], **columns: object) -> list[asyncpg.Record]:
         if len(some) > LONG:
@@ -131,19 +149,37 @@ async def _settled(
     done: Callable[[Sequence[Item]], Awaitable[dict[int, Done]]],
     why_not: Callable[[Sequence[Item]], Awaitable[list[Done | WatcherError | None]]],
 ) -> list[Done | WatcherError]:
-    """One verdict for each item, by as many rounds as it takes: two, unless neighbours stood in the way."""
+    """One verdict for each item. Where somebody holds a row that one of them needs, each goes by itself."""
+    try:
+        return await _answered(items, done, why_not)
+    except StoreBusy as busy:
+        if len(items) > LONG:
+            raise
+        if len(items) == 1:
+            return [busy]
+    alone = await gather(*(_settled([item], done, why_not) for item in items))
+    return [verdict for (verdict,) in alone]
+
+
+async def _answered(
+    items: Sequence[Item],
+    done: Callable[[Sequence[Item]], Awaitable[dict[int, Done]]],
+    why_not: Callable[[Sequence[Item]], Awaitable[list[Done | WatcherError | None]]],
+) -> list[Done | WatcherError]:
+    """By as many rounds as it takes: two, unless neighbours stood in the way."""
     verdicts: dict[int, Done | WatcherError] = {}
     waiting = list(range(len(items)))
-    while waiting:
+    for _ in range(ROUNDS):
         answered = await done([items[index] for index in waiting])
         verdicts.update({waiting[turn]: verdict for turn, verdict in answered.items()})
         silent = [index for index in waiting if index not in verdicts]
-        if not silent:
-            break
-        reasons = await why_not([items[index] for index in silent])
-        verdicts.update({i: why for i, why in zip(silent, reasons, strict=True) if why is not None})
+        if silent:
+            reasons = await why_not([items[index] for index in silent])
+            verdicts.update({i: why for i, why in zip(silent, reasons, strict=True) if why is not None})
         waiting = [index for index in silent if index not in verdicts]
-    return [verdicts[index] for index in range(len(items))]
+        if not waiting:
+            return [verdicts[index] for index in range(len(items))]
+    raise StoreBusy(f"others changed what this needs {ROUNDS} times while it was done")
 
 
 def _why_not_begun(start: Start, row: asyncpg.Record) -> Started | WatcherError | None:

@@ -10,6 +10,7 @@ from io import StringIO
 import asyncpg
 from alembic import command, context, op
 from alembic.config import Config
+from alembic.util import CommandError
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
@@ -38,8 +39,11 @@ async def migrate(dsn: str, *, revision: str = "head", patience: float = 300.0) 
     try:
         async with engine.connect() as connection:
             await _locked(connection, patience)
+            await _require_utf8(connection)
             await connection.run_sync(_upgrade, revision)
             await connection.commit()
+    except CommandError as error:
+        raise StoreUnavailable(f"its schema is not of this program's making: {error}") from error
     except DBAPIError as error:
         raise StoreUnavailable(f"{error.orig}") from error
     except (OSError, asyncpg.PostgresError) as error:
@@ -79,6 +83,13 @@ async def _locked(connection: AsyncConnection, patience: float) -> None:
                 await asyncio.sleep(POLL_SECONDS)
     except TimeoutError:
         raise StoreUnavailable(f"another migration still runs after {patience:.0f} seconds") from None
+    await connection.commit()
+
+
+async def _require_utf8(connection: AsyncConnection) -> None:
+    encoding = await connection.scalar(text("SHOW server_encoding"))
+    if encoding != "UTF8":
+        raise StoreUnavailable(f"its encoding is {encoding}, Watcher needs UTF8")
     await connection.commit()
 
 

@@ -4,8 +4,9 @@ from datetime import datetime
 
 import asyncpg
 
-from watcher.adapters.postgres.database import Database, Transaction
+from watcher.adapters.postgres.database import ATTEMPTS, Database, Transaction
 from watcher.adapters.postgres.queries import load
+from watcher.domain.errors import StoreBusy
 from watcher.domain.page import Page, Slice
 from watcher.domain.pipeline_type import (
     PipelineType,
@@ -45,13 +46,16 @@ class PostgresPipelineTypes:
             "mute_timeliness_check": declaration.mute_timeliness_check,
             "now": now,
         }
-        async with self._database.transaction() as transaction:
-            created = await transaction.row(SQL["create"], **values)
-            if created is not None:
-                return PipelineTypeDeclared(created["id"], created=True)
-            await transaction.rows(SQL["declare"], **values)
-            named = await transaction.one(SQL["named"], name_key=key)
-            return PipelineTypeDeclared(named["id"], created=False)
+        for _ in range(ATTEMPTS):
+            async with self._database.transaction() as transaction:
+                created = await transaction.row(SQL["create"], **values)
+                if created is not None:
+                    return PipelineTypeDeclared(created["id"], created=True)
+                await transaction.rows(SQL["declare"], **values)
+                named = await transaction.row(SQL["named"], name_key=key)
+                if named is not None:
+                    return PipelineTypeDeclared(named["id"], created=False)
+        raise renamed(declaration.name)
 
     async def change(self, reference: Reference, changes: PipelineTypeChanges, now: datetime) -> PipelineType:
         async with self._database.transaction() as transaction:
@@ -78,13 +82,18 @@ class PostgresPipelineTypes:
 async def ensured(transaction: Transaction, name: str, now: datetime) -> int:
     """The id of the type of that name, created where it was missing."""
     key = name_key(name)
-    row = await transaction.row(SQL["named"], name_key=key)
-    if row is None:
-        row = await transaction.row(SQL["ensure"], name=name, name_key=key, now=now)
-    if row is None:  # somebody else created it since the first look
-        row = await transaction.one(SQL["named"], name_key=key)
-    identity: int = row["id"]
-    return identity
+    for _ in range(ATTEMPTS):
+        row = await transaction.row(SQL["named"], name_key=key)
+        row = row or await transaction.row(SQL["ensure"], name=name, name_key=key, now=now)
+        if row is not None:
+            identity: int = row["id"]
+            return identity
+    raise renamed(name)
+
+
+def renamed(name: str) -> StoreBusy:
+    """What to raise when a name that was just there keeps being gone at the second look."""
+    return StoreBusy(f"{name!r} was renamed {ATTEMPTS} times while it was declared")
 
 
 def by(reference: Reference) -> dict[str, object]:

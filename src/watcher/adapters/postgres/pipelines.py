@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import asyncpg
-import orjson
 
-from watcher.adapters.postgres.database import Database, Transaction
-from watcher.adapters.postgres.pipeline_types import by, datepart, ensured
+from watcher.adapters.postgres.database import ATTEMPTS, Database, Transaction
+from watcher.adapters.postgres.pipeline_types import by, datepart, ensured, renamed
 from watcher.adapters.postgres.queries import load
-from watcher.domain.document import Document
+from watcher.domain.document import Document, canonical
 from watcher.domain.page import Page, Slice
 from watcher.domain.pipeline import (
     Pipeline,
@@ -56,22 +55,27 @@ class PostgresPipelines:
             carried = await self._database.row(SQL["carry"], **known)
             if carried is not None:
                 return _declared(carried, created=False)
-        async with self._database.transaction() as transaction:
-            values = {
-                **known,
-                "name": declaration.name,
-                "pipeline_type_id": await ensured(transaction, declaration.pipeline_type_name, now),
-                "pipeline_metadata": json_text(declaration.pipeline_metadata),
-                "freshness_number": declaration.freshness_number,
-                "freshness_datepart": declaration.freshness_datepart,
-                "timeliness_number": declaration.timeliness_number,
-                "timeliness_datepart": declaration.timeliness_datepart,
-                "now": now,
-            }
-            created = await transaction.row(SQL["create"], **values)
-            if created is not None:
-                return _declared(created, created=True)
-            return _declared(await transaction.one(SQL["declare"], **values), created=False)
+        values = {
+            **known,
+            "name": declaration.name,
+            "pipeline_metadata": json_text(declaration.pipeline_metadata),
+            "freshness_number": declaration.freshness_number,
+            "freshness_datepart": declaration.freshness_datepart,
+            "timeliness_number": declaration.timeliness_number,
+            "timeliness_datepart": declaration.timeliness_datepart,
+            "now": now,
+        }
+        for _ in range(ATTEMPTS):
+            async with self._database.transaction() as transaction:
+                type_id = await ensured(transaction, declaration.pipeline_type_name, now)
+                created = await transaction.row(SQL["create"], pipeline_type_id=type_id, **values)
+                if created is not None:
+                    return _declared(created, created=True)
+                row = await transaction.row(SQL["declare"], pipeline_type_id=type_id, **values)
+                row = row or await transaction.row(SQL["named"], name_key=known["name_key"])
+                if row is not None:
+                    return _declared(row, created=False)
+        raise renamed(declaration.name)
 
     async def change(self, reference: Reference, changes: PipelineChanges, now: datetime) -> Pipeline:
         async with self._database.transaction() as transaction:
@@ -101,7 +105,7 @@ class PostgresPipelines:
 
 def json_text(document: Document | None) -> str | None:
     """The document as JSON text, for a JSONB parameter that travels in an array or as TEXT."""
-    return None if document is None else orjson.dumps(document).decode()
+    return None if document is None else canonical("document", document)
 
 
 async def _write(transaction: Transaction, changed: Pipeline) -> None:

@@ -43,8 +43,10 @@ class PostgresProbes:
             found = await revision(self._database)
         except Unavailable as error:
             return [str(error)]
-        if found != newest():
-            return [
-                f"The database is at revision {found}, this program needs {newest()}: run `watcher migrate`."
-            ]
+        if found is None:
+            return [f"The database is empty, this program needs revision {newest()}: run `watcher migrate`."]
+        if found < newest():
+            return [f"The database is at {found}, this program needs {newest()}: run `watcher migrate`."]
+        if found > newest():
+            return [f"The database is at {found}, made by a newer Watcher than this, which knows {newest()}."]
         return []

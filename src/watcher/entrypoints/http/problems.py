@@ -24,6 +24,7 @@ from watcher.entrypoints.http.answers import encoded
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 1
 MOST_ERRORS = 20
+MOST_LISTED = 1_000
 STATUSES: Mapping[type[WatcherError], int] = {NotFound: 404, Conflict: 409, Invalid: 422, Unavailable: 503}
 
 
@@ -80,6 +81,8 @@ def problem_of(
 ) -> ProblemFields:
     """The problem that says what pydantic or the domain refused. `place` is where in the request it lies."""
     if isinstance(error, ValidationError):
+        if error.error_count() > MOST_LISTED:
+            return problem_of_too_many(error.error_count(), place)
         failures = error.errors(include_url=False, include_context=False, include_input=False)
         return problem_of_validation(cast("Any", failures), place)
     status = next(status for kind, status in STATUSES.items() if isinstance(error, kind))
@@ -89,6 +92,12 @@ def problem_of(
     elif isinstance(error, Invalid):
         problem["errors"] = [{"loc": [*place], "msg": str(error), "type": error.slug()}]
     return problem
+
+
+def problem_of_too_many(count: int, place: Sequence[str | int]) -> ProblemFields:
+    """More failures than it is worth to write out only to cut them off: a million take a gigabyte."""
+    message = f"{count:,} things are wrong with this"
+    return problem_of_validation([{"loc": (), "msg": message, "type": "too_many_errors"}], place)
 
 
 def problem_of_validation(failures: Sequence[Mapping[str, Any]], place: Sequence[str | int]) -> ProblemFields:

@@ -29,6 +29,7 @@ WITH input AS MATERIALIZED (
     )
     SELECT a.id, a.pipeline_id, a.start_date, a.watermark, a.next_watermark, a.parent_id, a.external_id
     FROM admitted AS a
+    ORDER BY a.pipeline_id, a.external_id, a.position
     ON CONFLICT (pipeline_id, external_id) WHERE external_id IS NOT NULL DO NOTHING
     RETURNING id, parent_id
 )
@@ -99,6 +100,7 @@ WITH input AS MATERIALIZED (
         a.end_date, a.completed_successfully, a.inserts, a.updates, a.soft_deletes, a.total_rows,
         a.metadata::JSONB
     FROM admitted AS a
+    ORDER BY a.pipeline_id, a.external_id, a.position
     ON CONFLICT (pipeline_id, external_id) WHERE external_id IS NOT NULL DO NOTHING
     RETURNING id, parent_id
 )

@@ -51,8 +51,13 @@ FROM (
     WHERE h.name_key = :name_key
     FOR NO KEY UPDATE
 ) AS d
-WHERE p.id = d.id
+WHERE p.id = d.id AND (d.differs OR p.next_watermark IS DISTINCT FROM COALESCE(:next_watermark, p.next_watermark))
 RETURNING p.id, p.active, p.load_lineage, p.watermark;
+
+-- name: named
+SELECT id, active, load_lineage, watermark
+FROM pipeline
+WHERE name_key = :name_key;
 
 -- name: hold
 -- The pipeline by id or by name, held until the transaction ends.
