@@ -41,5 +41,5 @@ def test_the_first_pipeline_with_curl_answers_what_the_readme_says(watcher_url: 
     answers = run("sh", "-ec", with_older_curl.replace(ADDRESS, watcher_url))
     assert '{"id":1,"active":true,"load_lineage":true,"watermark":null}{"id":1}' in answers
     assert '"watermark":"2026-11-23"' in answers
-    assert '"last_target_insert":"2030-01-01T06:00:00Z"' in answers
+    assert '"last_target_insert":"2026-11-23T06:00:31Z"' in answers
     assert '"child_executions":[]' in answers
