@@ -26,7 +26,11 @@ from watcher.domain.pipeline import (
 from watcher.domain.pipeline_type import Reference
 
 BATCH_LIMIT = 256
-LANES = 1
+ENDS_AT_ONCE = 1
+"""A second batch of ends would be small, and wait for the row locks of the first on a hot pipeline."""
+
+STARTS_AT_ONCE = 2
+"""Starts and declarations lock nothing that others need: a second batch uses the time the first one waits."""
 
 Item = TypeVar("Item")
 Verdict = TypeVar("Verdict")
@@ -43,7 +47,7 @@ class Coalescer(Generic[Item, Verdict]):
         self,
         verb: Callable[[Sequence[Item]], Awaitable[list[Verdict]]],
         batch_limit: int = BATCH_LIMIT,
-        lanes: int = LANES,
+        lanes: int = 1,
     ) -> None:
         self._verb = verb
         self._batch_limit = batch_limit
@@ -129,8 +133,10 @@ class CoalescedExecutions:
 
     def __init__(self, executions: Executions) -> None:
         self._executions = executions
-        self._start: Coalescer[Start, Started | WatcherError] = Coalescer(executions.start)
-        self._end: Coalescer[End, Ended | WatcherError] = Coalescer(executions.end)
+        self._start: Coalescer[Start, Started | WatcherError] = Coalescer(
+            executions.start, lanes=STARTS_AT_ONCE
+        )
+        self._end: Coalescer[End, Ended | WatcherError] = Coalescer(executions.end, lanes=ENDS_AT_ONCE)
 
     async def start(self, starts: Sequence[Start]) -> list[Started | WatcherError]:
         return await self._start(starts)
@@ -160,7 +166,7 @@ class CoalescedPipelines:
     def __init__(self, pipelines: Pipelines) -> None:
         self._pipelines = pipelines
         self._declare: Coalescer[_Declaring, PipelineDeclared | WatcherError] = Coalescer(
-            self._declare_together
+            self._declare_together, lanes=STARTS_AT_ONCE
         )
 
     async def declare(
