@@ -8,12 +8,12 @@ from datetime import datetime
 import asyncpg
 
 from tests.contract.world import NOON, declaration, succeeded
-from tests.server import fetch
+from tests.server import execute, fetch
 from watcher.adapters.coalesced import CoalescedExecutions, CoalescedPipelines
 from watcher.adapters.postgres.database import Database
 from watcher.adapters.postgres.executions import PostgresExecutions
 from watcher.adapters.postgres.pipelines import PostgresPipelines
-from watcher.domain.errors import StoreBusy
+from watcher.domain.errors import StoreBusy, StoreRefused
 from watcher.domain.execution import End, Start
 from watcher.domain.executions import Ended, Started
 
@@ -89,6 +89,23 @@ async def test_lists_of_the_same_external_ids_in_opposite_orders_do_not_deadlock
         }
     deadlocks = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
     assert await fetch(fresh_database, deadlocks) == [(0,)]
+    await database.close()
+
+
+async def test_what_only_the_database_refuses_is_refused_alone(fresh_database: str) -> None:
+    await execute(
+        fresh_database,
+        "ALTER TABLE pipeline_execution ADD CONSTRAINT pipeline_execution_unlucky CHECK (watermark <> '13')",
+    )
+    database = Database(fresh_database)
+    (pipeline,) = await PostgresPipelines(database).declare([declaration("only")], NOON)
+    executions = PostgresExecutions(database)
+    starts = [Start(pipeline_id=pipeline.id, start_date=NOON, watermark=str(n)) for n in range(20)]
+    verdicts = await executions.start(starts)
+    assert [n for n, verdict in enumerate(verdicts) if not isinstance(verdict, Started)] == [13]
+    assert isinstance(verdicts[13], StoreRefused)
+    assert "pipeline_execution_unlucky" in str(verdicts[13])
+    assert await fetch(fresh_database, "SELECT count(*) FROM pipeline_execution") == [(19,)]
     await database.close()
 
 

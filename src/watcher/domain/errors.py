@@ -46,6 +46,16 @@ class InvalidValue(Invalid):
 
 
 @dataclass(unsafe_hash=True)
+class StoreRefused(Invalid):
+    """The store cannot hold this, by a rule that is only its own."""
+
+    reason: str
+
+    def __str__(self) -> str:
+        return f"The database refuses this: {self.reason}."
+
+
+@dataclass(unsafe_hash=True)
 class StoreBusy(Unavailable):
     """The store is there, but others hold what this request needs."""
 

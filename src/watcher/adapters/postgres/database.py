@@ -7,7 +7,7 @@ import asyncpg
 
 from watcher.adapters.postgres.connections import Connection, Connections
 from watcher.adapters.postgres.queries import Query
-from watcher.domain.errors import StoreBusy, StoreUnavailable
+from watcher.domain.errors import StoreBusy, StoreRefused, StoreUnavailable
 
 ATTEMPTS = 3
 PLAN_FOR_THESE_VALUES = "SET LOCAL plan_cache_mode = force_custom_plan"
@@ -97,6 +97,8 @@ class Transaction:
 def _in_words_of_the_domain() -> Iterator[None]:
     try:
         yield
+    except (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError) as error:
+        raise StoreRefused(f"{error}".rstrip(".")) from error
     except asyncpg.LockNotAvailableError as error:
         raise StoreBusy("somebody holds a row that this needs") from error
     except NOT_MIGRATED as error:

@@ -11,7 +11,7 @@ import asyncpg
 from watcher.adapters.postgres.database import Database
 from watcher.adapters.postgres.pipelines import json_text
 from watcher.adapters.postgres.queries import Query, load
-from watcher.domain.errors import StoreBusy, WatcherError
+from watcher.domain.errors import StoreBusy, StoreRefused, WatcherError
 from watcher.domain.execution import (
     End,
     Execution,
@@ -149,9 +149,19 @@ async def _settled(
     done: Callable[[Sequence[Item]], Awaitable[dict[int, Done]]],
     why_not: Callable[[Sequence[Item]], Awaitable[list[Done | WatcherError | None]]],
 ) -> list[Done | WatcherError]:
-    """One verdict for each item. Where somebody holds a row that one of them needs, each goes by itself."""
+    """One verdict for each item.
+
+    Where the database refuses one that the rules admit, the list is halved until that one is alone; where
+    somebody holds a row that one needs, which takes time to find out, each goes by itself at once.
+    """
     try:
         return await _answered(items, done, why_not)
+    except StoreRefused as refused:
+        if len(items) == 1:
+            return [refused]
+        half = len(items) // 2
+        halves = (items[:half], items[half:])
+        return [verdict for part in halves for verdict in await _settled(part, done, why_not)]
     except StoreBusy as busy:
         if len(items) > LONG:
             raise

@@ -55,8 +55,9 @@ Document: TypeAlias = dict[Annotated[str, StringConstraints(pattern=NO_NUL)], Js
 
 
 def _digits(value: object) -> object:
-    whole = type(value) is int or (isinstance(value, float) and value.is_integer())
-    return str(int(value)) if whole else value  # type: ignore[call-overload]
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value) if type(value) is int else value
 
 
 WATERMARK_TEXT = StringConstraints(max_length=WATERMARK_LIMIT, pattern=NO_NUL)
