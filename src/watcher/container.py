@@ -8,7 +8,9 @@ from dependency_injector import containers, providers
 from dependency_injector.providers import Provider
 
 from watcher.adapters.coalesced import CoalescedExecutions, CoalescedPipelines
-from watcher.adapters.memory import MemoryExecutions, MemoryPipelines, MemoryPipelineTypes, MemoryProbes
+from watcher.adapters.memory.executions import MemoryExecutions
+from watcher.adapters.memory.pipelines import MemoryPipelines, MemoryPipelineTypes
+from watcher.adapters.memory.probes import MemoryProbes
 from watcher.adapters.postgres.database import Database
 from watcher.adapters.postgres.executions import PostgresExecutions
 from watcher.adapters.postgres.pipeline_types import PostgresPipelineTypes

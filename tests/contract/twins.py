@@ -23,8 +23,8 @@ from watcher.domain.pipeline_type import (
     PipelineTypeChanges,
     PipelineTypeDeclaration,
     PipelineTypeNotFound,
-    Reference,
 )
+from watcher.domain.text import Reference
 
 T = TypeVar("T")
 Verdict = Started | Ended | WatcherError

@@ -23,7 +23,7 @@ from watcher.domain.pipeline import (
     PipelineDeclared,
     Pipelines,
 )
-from watcher.domain.pipeline_type import Reference
+from watcher.domain.text import Reference
 
 BATCH_LIMIT = 256
 ENDS_AT_ONCE = 1

@@ -9,12 +9,12 @@ from watcher.domain.clock import Clock, in_utc
 from watcher.domain.document import Document, canonical, checked_document, digest, same_document
 from watcher.domain.errors import Conflict, NotFound
 from watcher.domain.page import Page, Slice
-from watcher.domain.pipeline_type import Reference
 from watcher.domain.span import Datepart, checked_span
 from watcher.domain.text import (
     PIPELINE_NAME_LIMIT,
     TYPE_NAME_LIMIT,
     WATERMARK_LIMIT,
+    Reference,
     checked_name,
     checked_text,
     name_key,

@@ -9,10 +9,7 @@ from watcher.domain.document import canonical, digest
 from watcher.domain.errors import Conflict, NotFound
 from watcher.domain.page import Page, Slice
 from watcher.domain.span import Datepart, checked_span
-from watcher.domain.text import TYPE_NAME_LIMIT, checked_name, name_key
-
-Reference = int | str
-"""Which row: its id, or its name in any spelling."""
+from watcher.domain.text import TYPE_NAME_LIMIT, Reference, checked_name, name_key
 
 
 @dataclass(unsafe_hash=True)

@@ -7,8 +7,12 @@ from watcher.domain.errors import InvalidValue
 
 TYPE_NAME_LIMIT = 150
 PIPELINE_NAME_LIMIT = 1_000
+ADDRESS_NAME_LIMIT = 1_000
 WATERMARK_LIMIT = 1_000
 EXTERNAL_ID_LIMIT = 200
+
+Reference = int | str
+"""Which row: its id, or its name in any spelling."""
 
 
 def checked_text(field: str, text: str, limit: int) -> str:
@@ -33,10 +37,20 @@ def checked_name(field: str, name: str, limit: int) -> str:
     return checked_text(field, trimmed, limit)
 
 
+def folded(name: str) -> str:
+    """What two spellings of one name share, and what a search for a part of it looks through."""
+    return folded_part(name.strip())
+
+
+def folded_part(part: str) -> str:
+    """What to look for in folded names; the white space around it counts."""
+    return unicodedata.normalize("NFC", part).casefold()
+
+
 def name_key(name: str) -> bytes:
-    """What two spellings of one name share: the SHA-256 of its case-folded NFC form (32 bytes).
+    """The SHA-256 of the folded name (32 bytes).
 
     Computed here and not by the database, whose `lower()` depends on its locale; a digest because a
     name of 1,000 characters can be longer than a B-tree entry may be.
     """
-    return sha256(unicodedata.normalize("NFC", name.strip()).casefold().encode()).digest()
+    return sha256(folded(name).encode()).digest()

@@ -15,10 +15,9 @@ from watcher.domain.pipeline_type import (
     PipelineTypeDeclared,
     PipelineTypeNameTaken,
     PipelineTypeNotFound,
-    Reference,
 )
 from watcher.domain.span import Datepart
-from watcher.domain.text import name_key
+from watcher.domain.text import Reference, name_key
 
 SQL = load("pipeline_types")
 

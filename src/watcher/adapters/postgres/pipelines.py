@@ -18,8 +18,8 @@ from watcher.domain.pipeline import (
     PipelineNameTaken,
     PipelineNotFound,
 )
-from watcher.domain.pipeline_type import PipelineTypeNotFound, Reference
-from watcher.domain.text import name_key
+from watcher.domain.pipeline_type import PipelineTypeNotFound
+from watcher.domain.text import Reference, name_key
 
 SQL = load("pipelines")
 

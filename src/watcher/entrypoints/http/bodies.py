@@ -24,7 +24,6 @@ from watcher.domain.pipeline import PipelineChanges, PipelineDeclaration
 from watcher.domain.pipeline_type import (
     PipelineTypeChanges,
     PipelineTypeDeclaration,
-    Reference,
 )
 from watcher.domain.span import NUMBER_LIMIT, Datepart
 from watcher.domain.text import (
@@ -32,6 +31,7 @@ from watcher.domain.text import (
     PIPELINE_NAME_LIMIT,
     TYPE_NAME_LIMIT,
     WATERMARK_LIMIT,
+    Reference,
 )
 from watcher.entrypoints.http.scalars import Integer, Iso8601
 

@@ -1,0 +1,104 @@
+"""The executions, in dictionaries."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import count
+
+from watcher.adapters.memory.pipelines import MemoryPipelines
+from watcher.domain.errors import WatcherError
+from watcher.domain.execution import (
+    End,
+    Execution,
+    ExecutionNotFound,
+    ParentExecutionNotFound,
+    Record,
+    Start,
+)
+from watcher.domain.executions import Ended, ExecutionFilter, Started
+from watcher.domain.page import CursorUnknown, Page, Slice
+from watcher.domain.pipeline import PipelineNotFound
+
+
+class MemoryExecutions:
+    """`Executions` in dictionaries."""
+
+    def __init__(self, pipelines: MemoryPipelines) -> None:
+        self._pipelines = pipelines
+        self._rows: dict[int, Execution] = {}
+        self._children: defaultdict[int, list[int]] = defaultdict(list)
+        self._by_external_id: dict[tuple[int, str], int] = {}
+        self._ids = count(1)
+
+    async def start(self, starts: Sequence[Start]) -> list[Started | WatcherError]:
+        return [self._start(start) for start in starts]
+
+    def _start(self, start: Start) -> Started | WatcherError:
+        if start.pipeline_id not in self._pipelines:
+            return PipelineNotFound(start.pipeline_id)
+        if start.parent_id is not None and start.parent_id not in self._rows:
+            return ParentExecutionNotFound(start.parent_id)
+        known = self._by_external_id.get((start.pipeline_id, start.external_id or ""))
+        if start.external_id is not None and known is not None:
+            return Started(known, repeated=True)
+        identity = next(self._ids)
+        self._rows[identity] = Execution.begun(identity, start)
+        if start.parent_id is not None:
+            self._children[start.parent_id].append(identity)
+        if start.external_id is not None:
+            self._by_external_id[start.pipeline_id, start.external_id] = identity
+        return Started(identity)
+
+    async def end(self, ends: Sequence[End]) -> list[Ended | WatcherError]:
+        return [self._end(end) for end in ends]
+
+    def _end(self, end: End) -> Ended | WatcherError:
+        execution = self._rows.get(end.id)
+        if execution is None:
+            return ExecutionNotFound(end.id)
+        try:
+            ended = execution.ended(end.outcome)
+        except WatcherError as refusal:
+            return refusal
+        if ended is execution:
+            return Ended(end.id, repeated=True)
+        self._rows[end.id] = ended
+        if ended.completed_successfully:
+            self._pipelines.advance(ended)
+        return Ended(end.id)
+
+    async def record(self, records: Sequence[Record]) -> list[Started | WatcherError]:
+        turns = sorted(range(len(records)), key=lambda index: records[index].outcome.end_date)
+        verdicts = {index: self._record(records[index]) for index in turns}
+        for index, verdict in verdicts.items():
+            if isinstance(verdict, Started) and verdict.repeated:
+                ended = self._end(End(verdict.id, records[index].outcome))
+                verdicts[index] = verdict if isinstance(ended, Ended) else ended
+        return [verdicts[index] for index in range(len(records))]
+
+    def _record(self, record: Record) -> Started | WatcherError:
+        verdict = self._start(record.start)
+        if isinstance(verdict, Started) and not verdict.repeated:
+            self._end(End(verdict.id, record.outcome))
+        return verdict
+
+    async def tree(self, identity: int) -> Sequence[Execution]:
+        if identity not in self._rows:
+            raise ExecutionNotFound(identity)
+        found, level = [], [identity]
+        while level:
+            found += [self._rows[each] for each in level]
+            level = sorted(child for each in level for child in self._children[each])
+        return found
+
+    async def page(self, wanted: ExecutionFilter, page: Page) -> Slice[Execution]:
+        if page.after is not None and page.after not in self._rows:
+            raise CursorUnknown(page.after)
+        end = None if page.after is None else _place(self._rows[page.after])
+        rows = [row for row in self._rows.values() if wanted.admits(row)]
+        rows = [row for row in sorted(rows, key=_place, reverse=True) if end is None or _place(row) < end]
+        return Slice.cut(rows, page.limit)
+
+
+def _place(execution: Execution) -> tuple[datetime, int]:
+    return execution.start_date, execution.id
