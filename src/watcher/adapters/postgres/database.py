@@ -7,6 +7,7 @@ import asyncpg
 
 from watcher.adapters.postgres.connections import Connection, Connections
 from watcher.adapters.postgres.queries import Query
+from watcher.domain.document import Document, canonical
 from watcher.domain.errors import StoreBusy, StoreRefused, StoreUnavailable
 
 ATTEMPTS = 3
@@ -42,8 +43,8 @@ class Database:
         """All rows of one statement, which is a transaction by itself. Raises `StoreUnavailable`."""
         return await self._fetched(query, values, replan=False)
 
-    async def rows_by_size(self, query: Query, **values: object) -> list[asyncpg.Record]:
-        """As `rows`, planned for these very values: a plan made for short lists is quadratic in long ones."""
+    async def rows_replanned(self, query: Query, **values: object) -> list[asyncpg.Record]:
+        """As `rows`, but planned for these very values: a plan for short lists is quadratic in long ones."""
         return await self._fetched(query, values, replan=True)
 
     async def row(self, query: Query, **values: object) -> asyncpg.Record | None:
@@ -91,6 +92,11 @@ class Transaction:
 
     async def row(self, query: Query, **values: object) -> asyncpg.Record | None:
         return await self._connection.fetchrow(query.sql, *query.arguments(values))
+
+
+def json_text(document: Document | None) -> str | None:
+    """The document as JSON text, for a JSONB parameter that travels in an array or as TEXT."""
+    return None if document is None else canonical("document", document)
 
 
 @contextmanager

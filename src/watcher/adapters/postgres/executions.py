@@ -8,8 +8,7 @@ from typing import TypeAlias, TypeVar
 
 import asyncpg
 
-from watcher.adapters.postgres.database import Database
-from watcher.adapters.postgres.pipelines import json_text
+from watcher.adapters.postgres.database import Database, json_text
 from watcher.adapters.postgres.queries import Query, load
 from watcher.domain.errors import StoreBusy, StoreRefused, WatcherError
 from watcher.domain.execution import (
@@ -99,7 +98,7 @@ class PostgresExecutions:
 
     async def _rows(self, query: Query, some: Sequence[object], **columns: object) -> list[asyncpg.Record]:
         if len(some) > LONG:
-            return await self._database.rows_by_size(query, **columns)
+            return await self._database.rows_replanned(query, **columns)
         return await self._database.rows(query, **columns)
 
     async def tree(self, identity: int) -> Sequence[Execution]:

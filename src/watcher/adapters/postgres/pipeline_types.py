@@ -5,8 +5,8 @@ from datetime import datetime
 import asyncpg
 
 from watcher.adapters.postgres.database import ATTEMPTS, Database, Transaction
+from watcher.adapters.postgres.named import by, got_or_created, renamed
 from watcher.adapters.postgres.queries import load
-from watcher.domain.errors import StoreBusy
 from watcher.domain.page import Page, Slice
 from watcher.domain.pipeline_type import (
     PipelineType,
@@ -33,7 +33,7 @@ class PostgresPipelineTypes:
         known = await self._database.row(SQL["declared"], name_key=key, declaration=digest)
         if known is not None:
             return PipelineTypeDeclared(known["id"], created=False)
-        values = {
+        values: dict[str, object] = {
             "name": declaration.name,
             "name_key": key,
             "declaration": digest,
@@ -47,13 +47,9 @@ class PostgresPipelineTypes:
         }
         for _ in range(ATTEMPTS):
             async with self._database.transaction() as transaction:
-                created = await transaction.row(SQL["create"], **values)
-                if created is not None:
-                    return PipelineTypeDeclared(created["id"], created=True)
-                await transaction.rows(SQL["declare"], **values)
-                named = await transaction.row(SQL["named"], name_key=key)
-                if named is not None:
-                    return PipelineTypeDeclared(named["id"], created=False)
+                row = await got_or_created(transaction, SQL, values)
+                if row is not None:
+                    return PipelineTypeDeclared(*row)
         raise renamed(declaration.name)
 
     async def change(self, reference: Reference, changes: PipelineTypeChanges, now: datetime) -> PipelineType:
@@ -88,18 +84,6 @@ async def ensured(transaction: Transaction, name: str, now: datetime) -> int:
             identity: int = row["id"]
             return identity
     raise renamed(name)
-
-
-def renamed(name: str) -> StoreBusy:
-    """What to raise when a name that was just there keeps being gone at the second look."""
-    return StoreBusy(f"{name!r} was renamed {ATTEMPTS} times while it was declared")
-
-
-def by(reference: Reference) -> dict[str, object]:
-    """The parameters that find a row by its id or by its name."""
-    if isinstance(reference, int):
-        return {"id": reference, "name_key": None}
-    return {"id": None, "name_key": name_key(reference)}
 
 
 def datepart(text: str | None) -> Datepart | None:

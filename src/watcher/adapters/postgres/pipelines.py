@@ -5,10 +5,10 @@ from datetime import datetime
 
 import asyncpg
 
-from watcher.adapters.postgres.database import ATTEMPTS, Database, Transaction
-from watcher.adapters.postgres.pipeline_types import by, datepart, ensured, renamed
+from watcher.adapters.postgres.database import ATTEMPTS, Database, Transaction, json_text
+from watcher.adapters.postgres.named import by, renamed
+from watcher.adapters.postgres.pipeline_types import datepart, ensured
 from watcher.adapters.postgres.queries import load
-from watcher.domain.document import Document, canonical
 from watcher.domain.page import Page, Slice
 from watcher.domain.pipeline import (
     Pipeline,
@@ -101,11 +101,6 @@ class PostgresPipelines:
         else:
             rows = await self._database.rows(SQL["page_named"], name_key=name_key(name), **bounds)
         return Slice.cut([_pipeline(row) for row in rows], page.limit)
-
-
-def json_text(document: Document | None) -> str | None:
-    """The document as JSON text, for a JSONB parameter that travels in an array or as TEXT."""
-    return None if document is None else canonical("document", document)
 
 
 async def _write(transaction: Transaction, changed: Pipeline) -> None:
