@@ -8,15 +8,20 @@ from dependency_injector import containers, providers
 from dependency_injector.providers import Provider
 
 from watcher.adapters.coalesced import CoalescedExecutions, CoalescedPipelines
+from watcher.adapters.memory.addresses import MemoryAddresses, MemoryAddressTypes
 from watcher.adapters.memory.executions import MemoryExecutions
 from watcher.adapters.memory.pipelines import MemoryPipelines, MemoryPipelineTypes
 from watcher.adapters.memory.probes import MemoryProbes
+from watcher.adapters.postgres.address_types import PostgresAddressTypes
+from watcher.adapters.postgres.addresses import PostgresAddresses
 from watcher.adapters.postgres.database import Database
 from watcher.adapters.postgres.executions import PostgresExecutions
 from watcher.adapters.postgres.pipeline_types import PostgresPipelineTypes
 from watcher.adapters.postgres.pipelines import PostgresPipelines
 from watcher.adapters.postgres.schema import PostgresProbes
 from watcher.adapters.system_clock import SystemClock
+from watcher.domain.address import Addresses, ChangeAddress, DeclareAddress
+from watcher.domain.address_type import AddressTypes, ChangeAddressType, DeclareAddressType
 from watcher.domain.clock import Clock
 from watcher.domain.executions import EndExecution, Executions, StartExecution
 from watcher.domain.health import Probes
@@ -33,10 +38,16 @@ class Watcher:
     change_pipeline_type: ChangePipelineType
     declare_pipeline: DeclarePipeline
     change_pipeline: ChangePipeline
+    declare_address_type: DeclareAddressType
+    change_address_type: ChangeAddressType
+    declare_address: DeclareAddress
+    change_address: ChangeAddress
     start_execution: StartExecution
     end_execution: EndExecution
     pipeline_types: PipelineTypes
     pipelines: Pipelines
+    address_types: AddressTypes
+    addresses: Addresses
     executions: Executions
     probes: Probes
 
@@ -68,6 +79,8 @@ class Container(containers.DeclarativeContainer):
     )
     memory_pipeline_types = providers.Singleton(MemoryPipelineTypes)
     memory_pipelines = providers.Singleton(MemoryPipelines, memory_pipeline_types)
+    memory_address_types = providers.Singleton(MemoryAddressTypes)
+    memory_addresses = providers.Singleton(MemoryAddresses, memory_address_types)
 
     pipeline_types: Provider[PipelineTypes] = providers.Selector(
         store,
@@ -78,6 +91,16 @@ class Container(containers.DeclarativeContainer):
         store,
         memory=memory_pipelines,
         postgres=providers.Singleton(CoalescedPipelines, providers.Singleton(PostgresPipelines, database)),
+    )
+    address_types: Provider[AddressTypes] = providers.Selector(
+        store,
+        memory=memory_address_types,
+        postgres=providers.Singleton(PostgresAddressTypes, database),
+    )
+    addresses: Provider[Addresses] = providers.Selector(
+        store,
+        memory=memory_addresses,
+        postgres=providers.Singleton(PostgresAddresses, database),
     )
     executions: Provider[Executions] = providers.Selector(
         store,
@@ -95,10 +118,16 @@ class Container(containers.DeclarativeContainer):
         change_pipeline_type=providers.Singleton(ChangePipelineType, pipeline_types, clock),
         declare_pipeline=providers.Singleton(DeclarePipeline, pipelines, clock),
         change_pipeline=providers.Singleton(ChangePipeline, pipelines, clock),
+        declare_address_type=providers.Singleton(DeclareAddressType, address_types, clock),
+        change_address_type=providers.Singleton(ChangeAddressType, address_types, clock),
+        declare_address=providers.Singleton(DeclareAddress, addresses, clock),
+        change_address=providers.Singleton(ChangeAddress, addresses, clock),
         start_execution=providers.Singleton(StartExecution, executions, clock),
         end_execution=providers.Singleton(EndExecution, executions),
         pipeline_types=pipeline_types,
         pipelines=pipelines,
+        address_types=address_types,
+        addresses=addresses,
         executions=executions,
         probes=probes,
     )

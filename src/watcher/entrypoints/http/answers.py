@@ -32,6 +32,11 @@ class Answer(Response):
         self.raw_headers = [(b"content-type", JSON), (b"content-length", b"%d" % len(body))]
 
 
+@dataclass(frozen=True, slots=True)
+class IdAnswer:
+    id: int
+
+
 def paged(request: Request, rows: Slice[T], last_id: int | None) -> Response:
     """A page of a list, with a `Link` to the next where there is one."""
     answer = Answer(encoded(rows.items))

@@ -10,8 +10,8 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from watcher.container import Container, closing
-from watcher.entrypoints.http import executions, pipelines, problems, system
-from watcher.entrypoints.http.bodies import BIGINT, NO_NUL
+from watcher.entrypoints.http import addresses, executions, pipelines, problems, system
+from watcher.entrypoints.http.bodies.fields import BIGINT, NO_NUL
 from watcher.entrypoints.http.json_lane import JsonLane
 from watcher.entrypoints.http.problems import Problem
 
@@ -64,6 +64,8 @@ def create_app(container: Container) -> FastAPI:
         system.router(watcher),
         pipelines.router(watcher),
         pipelines.type_router(watcher),
+        addresses.router(watcher),
+        addresses.type_router(watcher),
         executions.reporting_router(watcher),
         executions.reading_router(watcher),
     ]

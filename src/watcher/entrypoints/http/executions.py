@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Query, Request
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -13,22 +13,19 @@ from watcher.container import Watcher
 from watcher.domain.errors import WatcherError
 from watcher.domain.execution import Execution, Record
 from watcher.domain.executions import ExecutionFilter, Started, Status
-from watcher.domain.page import DEFAULT_LIMIT, MAXIMUM_LIMIT, Page
+from watcher.domain.page import DEFAULT_LIMIT, Page
 from watcher.entrypoints.http.answers import (
     NO_CONTENT,
     Answer,
     ExecutionTree,
+    IdAnswer,
     encoded,
     paged,
     tree,
 )
-from watcher.entrypoints.http.bodies import (
-    BIGINT,
-    BulkBody,
-    EndBody,
-    Instant,
-    StartBody,
-)
+from watcher.entrypoints.http.bodies.executions import BulkBody, EndBody, StartBody
+from watcher.entrypoints.http.bodies.fields import Instant
+from watcher.entrypoints.http.parameters import After, Id, Limit, OptionalId
 from watcher.entrypoints.http.problems import (
     BODY_PROBLEMS,
     Problem,
@@ -37,18 +34,7 @@ from watcher.entrypoints.http.problems import (
     problem_of,
 )
 
-Id = Annotated[int, Path(ge=-BIGINT - 1, le=BIGINT)]
-Limit = Annotated[int, Query(ge=1, le=MAXIMUM_LIMIT, description="Most rows in one answer.")]
-After = Annotated[
-    int | None, Query(ge=-BIGINT - 1, le=BIGINT, description="The id of the last row of the page before.")
-]
-OptionalId = Annotated[int | None, Query(ge=-BIGINT - 1, le=BIGINT)]
 OptionalInstant = Annotated[Instant | None, Query()]
-
-
-@dataclass(frozen=True, slots=True)
-class IdAnswer:
-    id: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,17 +10,15 @@ from watcher.container import Watcher
 from watcher.domain.page import DEFAULT_LIMIT, Page
 from watcher.domain.pipeline import Pipeline
 from watcher.domain.pipeline_type import PipelineType
-from watcher.entrypoints.http.answers import Answer, encoded, paged
-from watcher.entrypoints.http.bodies import (
+from watcher.entrypoints.http.answers import Answer, IdAnswer, encoded, paged
+from watcher.entrypoints.http.bodies.pipelines import (
     PipelineBody,
     PipelinePatch,
     PipelineTypeBody,
     PipelineTypePatch,
 )
-from watcher.entrypoints.http.executions import After, Id, IdAnswer, Limit
-from watcher.entrypoints.http.problems import BODY_PROBLEMS, documented
-
-PROBLEMS_OF_PATCH = documented(404, 409, *BODY_PROBLEMS)
+from watcher.entrypoints.http.parameters import After, Id, Limit
+from watcher.entrypoints.http.problems import BODY_PROBLEMS, PROBLEMS_OF_PATCH, documented
 
 
 @dataclass(frozen=True, slots=True)

@@ -191,3 +191,4 @@ def documented(*statuses: int, existing: object = None) -> dict[int | str, dict[
 
 
 BODY_PROBLEMS = (413, 415, 422)
+PROBLEMS_OF_PATCH = documented(404, 409, *BODY_PROBLEMS)

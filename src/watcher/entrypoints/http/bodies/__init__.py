@@ -1,0 +1,1 @@
+"""Request bodies: the wire's own quirks, before they become values of the domain."""
