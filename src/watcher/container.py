@@ -1,21 +1,29 @@
 """The object graph: which adapter stands behind which port."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 
 from dependency_injector import containers, providers
 from dependency_injector.providers import Provider
 
-from watcher.adapters.coalesced import CoalescedExecutions, CoalescedPipelines
+from watcher.adapters.coalesced import CoalescedExecutions, CoalescedLineage, CoalescedPipelines
+from watcher.adapters.in_process_jobs import InProcessJobs
 from watcher.adapters.memory.addresses import MemoryAddresses, MemoryAddressTypes
+from watcher.adapters.memory.closure import MemoryClosure
+from watcher.adapters.memory.edges import MemoryEdges
 from watcher.adapters.memory.executions import MemoryExecutions
+from watcher.adapters.memory.lineage import MemoryLineage
+from watcher.adapters.memory.lineage_graph import MemoryLineageGraph
 from watcher.adapters.memory.pipelines import MemoryPipelines, MemoryPipelineTypes
 from watcher.adapters.memory.probes import MemoryProbes
 from watcher.adapters.postgres.address_types import PostgresAddressTypes
 from watcher.adapters.postgres.addresses import PostgresAddresses
+from watcher.adapters.postgres.closure import PostgresClosure
 from watcher.adapters.postgres.database import Database
 from watcher.adapters.postgres.executions import PostgresExecutions
+from watcher.adapters.postgres.lineage import PostgresLineage
+from watcher.adapters.postgres.lineage_graph import PostgresLineageGraph
 from watcher.adapters.postgres.pipeline_types import PostgresPipelineTypes
 from watcher.adapters.postgres.pipelines import PostgresPipelines
 from watcher.adapters.postgres.schema import PostgresProbes
@@ -23,8 +31,12 @@ from watcher.adapters.system_clock import SystemClock
 from watcher.domain.address import Addresses, ChangeAddress, DeclareAddress
 from watcher.domain.address_type import AddressTypes, ChangeAddressType, DeclareAddressType
 from watcher.domain.clock import Clock
+from watcher.domain.closure import REACH_LIMIT, Closure, MaintainClosure, RebuildClosure
 from watcher.domain.executions import EndExecution, Executions, StartExecution
 from watcher.domain.health import Probes
+from watcher.domain.jobs import Job, Jobs
+from watcher.domain.lineage import DeclareLineage, Lineage, PruneLineage
+from watcher.domain.lineage_graph import LineageGraph
 from watcher.domain.pipeline import ChangePipeline, DeclarePipeline, Pipelines
 from watcher.domain.pipeline_type import ChangePipelineType, DeclarePipelineType, PipelineTypes
 from watcher.settings import MEMORY, Settings
@@ -44,11 +56,18 @@ class Watcher:
     change_address: ChangeAddress
     start_execution: StartExecution
     end_execution: EndExecution
+    declare_lineage: DeclareLineage
+    maintain_closure: MaintainClosure
+    rebuild_closure: RebuildClosure
+    prune_lineage: PruneLineage
     pipeline_types: PipelineTypes
     pipelines: Pipelines
     address_types: AddressTypes
     addresses: Addresses
     executions: Executions
+    lineage: Lineage
+    lineage_graph: LineageGraph
+    closure: Closure
     probes: Probes
 
 
@@ -69,6 +88,7 @@ class Container(containers.DeclarativeContainer):
     settings: Provider[Settings] = providers.Dependency(instance_of=Settings)
     store: Provider[str] = providers.Callable(_store, settings)
     clock: Provider[Clock] = providers.Singleton(SystemClock)
+    reach_limit: Provider[int] = providers.Object(REACH_LIMIT)
 
     database = providers.Singleton(
         Database,
@@ -81,6 +101,9 @@ class Container(containers.DeclarativeContainer):
     memory_pipelines = providers.Singleton(MemoryPipelines, memory_pipeline_types)
     memory_address_types = providers.Singleton(MemoryAddressTypes)
     memory_addresses = providers.Singleton(MemoryAddresses, memory_address_types)
+    memory_executions = providers.Singleton(MemoryExecutions, memory_pipelines)
+    memory_edges = providers.Singleton(MemoryEdges)
+    memory_closure = providers.Singleton(MemoryClosure, memory_edges, reach_limit)
 
     pipeline_types: Provider[PipelineTypes] = providers.Selector(
         store,
@@ -104,13 +127,45 @@ class Container(containers.DeclarativeContainer):
     )
     executions: Provider[Executions] = providers.Selector(
         store,
-        memory=providers.Singleton(MemoryExecutions, memory_pipelines),
+        memory=memory_executions,
         postgres=providers.Singleton(CoalescedExecutions, providers.Singleton(PostgresExecutions, database)),
+    )
+    lineage: Provider[Lineage] = providers.Selector(
+        store,
+        memory=providers.Singleton(
+            MemoryLineage, memory_edges, memory_pipelines, memory_addresses, memory_address_types
+        ),
+        postgres=providers.Singleton(CoalescedLineage, providers.Singleton(PostgresLineage, database)),
+    )
+    lineage_graph: Provider[LineageGraph] = providers.Selector(
+        store,
+        memory=providers.Singleton(
+            MemoryLineageGraph,
+            memory_edges,
+            memory_closure,
+            memory_addresses,
+            memory_pipelines,
+            memory_executions,
+        ),
+        postgres=providers.Singleton(PostgresLineageGraph, database),
+    )
+    closure: Provider[Closure] = providers.Selector(
+        store,
+        memory=memory_closure,
+        postgres=providers.Singleton(PostgresClosure, database, reach_limit),
     )
     probes: Provider[Probes] = providers.Selector(
         store,
         memory=providers.Singleton(MemoryProbes),
         postgres=providers.Singleton(PostgresProbes, database),
+    )
+    maintain_closure = providers.Singleton(MaintainClosure, closure)
+    prune_lineage = providers.Singleton(
+        PruneLineage, lineage, clock, retention_days=settings.provided.lineage_retention_days
+    )
+    jobs: Provider[Jobs] = providers.Singleton(
+        InProcessJobs,
+        providers.Dict({Job.MAINTAIN_CLOSURE: maintain_closure, Job.PRUNE_LINEAGE: prune_lineage}),
     )
     watcher: Provider[Watcher] = providers.Singleton(
         Watcher,
@@ -124,13 +179,29 @@ class Container(containers.DeclarativeContainer):
         change_address=providers.Singleton(ChangeAddress, addresses, clock),
         start_execution=providers.Singleton(StartExecution, executions, clock),
         end_execution=providers.Singleton(EndExecution, executions),
+        declare_lineage=providers.Singleton(DeclareLineage, lineage, jobs, clock),
+        maintain_closure=maintain_closure,
+        rebuild_closure=providers.Singleton(RebuildClosure, closure),
+        prune_lineage=prune_lineage,
         pipeline_types=pipeline_types,
         pipelines=pipelines,
         address_types=address_types,
         addresses=addresses,
         executions=executions,
+        lineage=lineage,
+        lineage_graph=lineage_graph,
+        closure=closure,
         probes=probes,
     )
+
+
+@asynccontextmanager
+async def working(container: Container) -> AsyncIterator[Watcher]:
+    """The graph's `Watcher`, with its background work done in this process; at the end everything is closed."""
+    async with closing(container) as watcher:
+        jobs = container.jobs()
+        async with jobs.sweeping() if isinstance(jobs, InProcessJobs) else nullcontext():
+            yield watcher
 
 
 @asynccontextmanager
@@ -139,5 +210,8 @@ async def closing(container: Container) -> AsyncIterator[Watcher]:
     try:
         yield container.watcher()
     finally:
+        jobs = container.jobs()
+        if isinstance(jobs, InProcessJobs):
+            await jobs.close()
         if container.store() == "postgres":
             await container.database().close()

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from pydantic import SecretStr
 
-from watcher.container import Container, Watcher, closing
+from watcher.container import Container, Watcher, working
 from watcher.settings import MEMORY, Settings
 
 __all__ = ["MEMORY", "Watcher", "open_watcher"]
@@ -22,5 +22,5 @@ async def open_watcher(
     `watcher.domain.errors.StoreUnavailable` while the database cannot be reached.
     """
     settings = Settings(database_url=SecretStr(dsn), pool_size=pool_size, database_timeout=timeout, workers=1)
-    async with closing(Container(settings=settings)) as watcher:
+    async with working(Container(settings=settings)) as watcher:
         yield watcher

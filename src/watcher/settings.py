@@ -49,6 +49,10 @@ class Settings(BaseSettings):
             description="Least level of what is logged: debug, info, warning, error or critical.",
         ),
     ] = "info"
+    lineage_retention_days: Annotated[
+        int,
+        Field(ge=1, le=36_500, description="Days for which lineage that is no more can be asked for by `as_of`."),
+    ] = 400
     data_dir: Annotated[
         Path | None,
         Field(

@@ -15,8 +15,23 @@ from watcher.domain.pipeline_type import PipelineType, PipelineTypes
 from watcher.domain.span import Datepart
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
-TABLES = ("pipeline_execution_closure", "pipeline_execution", "pipeline", "pipeline_type")
-EMPTYING = tuple(f"DELETE FROM {table}" for table in TABLES)  # noqa: S608, names of our own
+TABLES = (
+    "address_lineage_pending",
+    "address_lineage_reach",
+    "address_lineage_closure",
+    "address_lineage",
+    "lineage_declaration",
+    "address",
+    "address_type",
+    "pipeline_execution_closure",
+    "pipeline_execution",
+    "pipeline",
+    "pipeline_type",
+)
+EMPTYING = (
+    *(f"DELETE FROM {table}" for table in TABLES),  # noqa: S608, names of our own
+    "UPDATE lineage_upkeep SET pruned_before = NULL",
+)
 """What empties the record, a hundred times faster than TRUNCATE does."""
 
 NOBODY = 2**62

@@ -15,12 +15,14 @@ from typing import Generic, TypeVar
 from watcher.domain.errors import StoreBusy, StoreUnavailable, WatcherError
 from watcher.domain.execution import End, Execution, Record, Start
 from watcher.domain.executions import Ended, ExecutionFilter, Executions, Started
+from watcher.domain.lineage import Lineage, LineageDeclaration, PipelineLineage, Replaced, Standing
 from watcher.domain.page import Page, Slice
 from watcher.domain.pipeline import (
     Pipeline,
     PipelineChanges,
     PipelineDeclaration,
     PipelineDeclared,
+    PipelineNotFound,
     Pipelines,
 )
 from watcher.domain.text import Reference
@@ -196,6 +198,30 @@ class CoalescedPipelines:
 
     async def page(self, page: Page, name: str | None = None) -> Slice[Pipeline]:
         return await self._pipelines.page(page, name)
+
+
+class CoalescedLineage:
+    """`Lineage` whose single questions, whether a declaration is new, travel together."""
+
+    def __init__(self, lineage: Lineage) -> None:
+        self._lineage = lineage
+        self._standing: Coalescer[LineageDeclaration, Standing | PipelineNotFound] = Coalescer(
+            lineage.standing, lanes=STARTS_AT_ONCE
+        )
+
+    async def standing(self, declarations: Sequence[LineageDeclaration]) -> list[Standing | PipelineNotFound]:
+        return await self._standing(declarations)
+
+    async def replace(
+        self, declaration: LineageDeclaration, version: int | None, now: datetime
+    ) -> Replaced | None:
+        return await self._lineage.replace(declaration, version, now)
+
+    async def of_pipeline(self, pipeline_id: int, as_of: datetime | None = None) -> PipelineLineage:
+        return await self._lineage.of_pipeline(pipeline_id, as_of)
+
+    async def prune(self, before: datetime, limit: int) -> int:
+        return await self._lineage.prune(before, limit)
 
 
 def _declared(verdict: PipelineDeclared | WatcherError) -> PipelineDeclared:

@@ -37,9 +37,13 @@ class Status(StrEnum):
 
     @classmethod
     def of(cls, execution: Execution) -> "Status":
-        if execution.end_date is None:
+        return cls.after(execution.end_date, execution.completed_successfully)
+
+    @classmethod
+    def after(cls, end_date: datetime | None, completed_successfully: bool | None) -> "Status":
+        if end_date is None:
             return cls.RUNNING
-        return cls.SUCCEEDED if execution.completed_successfully else cls.FAILED
+        return cls.SUCCEEDED if completed_successfully else cls.FAILED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -81,10 +81,22 @@ class MemoryAddresses:
 
     def declared(self, declaration: AddressDeclaration, now: datetime) -> AddressDeclared:
         """What `declare` does, for those who cannot await."""
+        held = self._addresses.found(declaration.name)
+        if held is not None and self.unchanged(declaration):
+            return AddressDeclared(held.id, created=False)
+        type_id = self._address_types.declared(declaration.address_type(), now).id
+        return self.placed(declaration, type_id, now)
+
+    def unchanged(self, declaration: AddressDeclaration) -> bool:
+        """Whether this was the last thing said about the address."""
+        held = self._addresses.found(declaration.name)
+        return held is not None and self._addresses.declarations[held.id] == declaration.digest()
+
+    def placed(self, declaration: AddressDeclaration, type_id: int, now: datetime) -> AddressDeclared:
+        """Takes a declaration, whose type is there, if it is not unchanged."""
         held, digest = self._addresses.found(declaration.name), declaration.digest()
         if held is not None and self._addresses.declarations[held.id] == digest:
             return AddressDeclared(held.id, created=False)
-        type_id = self._address_types.declared(declaration.address_type(), now).id
         if held is None:
             identity = self._addresses.new_id()
             fresh = Address(id=identity, name=declaration.name, address_type_id=type_id, created_at=now)
@@ -102,9 +114,12 @@ class MemoryAddresses:
         self._addresses.put(changed)
         return changed
 
-    def known(self, identity: int) -> Address:
+    def known(self, reference: Reference) -> Address:
         """Raises `AddressNotFound`."""
-        return self._addresses.known(identity)
+        return self._addresses.known(reference)
+
+    def type_of(self, address: Address) -> AddressType:
+        return self._address_types.known(address.address_type_id)
 
     async def get(self, identity: int) -> Address:
         return self.known(identity)

@@ -91,6 +91,11 @@ class MemoryExecutions:
             level = sorted(child for each in level for child in self._children[each])
         return found
 
+    def last_of(self, pipeline_id: int) -> Execution | None:
+        """The run of the pipeline that started last."""
+        runs = [run for run in self._rows.values() if run.pipeline_id == pipeline_id]
+        return max(runs, key=_place, default=None)
+
     async def page(self, wanted: ExecutionFilter, page: Page) -> Slice[Execution]:
         if page.after is not None and page.after not in self._rows:
             raise CursorUnknown(page.after)

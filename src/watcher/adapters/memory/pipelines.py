@@ -119,6 +119,9 @@ class MemoryPipelines:
     def __contains__(self, identity: int) -> bool:
         return self._pipelines.found(identity) is not None
 
+    def type_of(self, pipeline: Pipeline) -> PipelineType:
+        return self._pipeline_types.known(pipeline.pipeline_type_id)
+
     def known(self, identity: int) -> Pipeline:
         """Raises `PipelineNotFound`."""
         return self._pipelines.known(identity)

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from typing import Literal
 
 import asyncpg
 
@@ -27,6 +28,9 @@ NOT_THERE = (
 )
 NOT_MIGRATED = (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError, asyncpg.UndefinedObjectError)
 ROLLED_BACK = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+
+
+Isolation = Literal["repeatable_read"]
 
 
 class Database:
@@ -55,12 +59,28 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator["Transaction"]:
         """Several statements as one. Raises `StoreUnavailable`."""
+        async with self._transaction(None, readonly=False) as transaction:
+            yield transaction
+
+    @asynccontextmanager
+    async def snapshot(self, *, readonly: bool = True) -> AsyncIterator["Transaction"]:
+        """Several statements that see the database at one instant, that of the first. Raises `StoreUnavailable`."""
+        async with self._transaction("repeatable_read", readonly=readonly) as transaction:
+            yield transaction
+
+    @asynccontextmanager
+    async def _transaction(
+        self, isolation: Isolation | None, *, readonly: bool
+    ) -> AsyncIterator["Transaction"]:
         try:
             with _in_words_of_the_domain():
-                async with self.connections.taken() as connection, connection.transaction():
+                async with (
+                    self.connections.taken() as connection,
+                    connection.transaction(isolation=isolation, readonly=readonly),
+                ):
                     yield Transaction(connection)
         except ROLLED_BACK:
-            raise StoreBusy("it chose this transaction as a deadlock's victim") from None
+            raise StoreBusy("it undid this transaction in favour of another") from None
 
     async def _fetched(
         self, query: Query, values: dict[str, object], *, replan: bool
@@ -92,6 +112,10 @@ class Transaction:
 
     async def row(self, query: Query, **values: object) -> asyncpg.Record | None:
         return await self._connection.fetchrow(query.sql, *query.arguments(values))
+
+    async def replan(self) -> None:
+        """From now on plans each statement for its very values, see `Database.rows_replanned`."""
+        await self._connection.execute(PLAN_FOR_THESE_VALUES)
 
 
 def json_text(document: Document | None) -> str | None:

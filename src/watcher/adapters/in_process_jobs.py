@@ -1,0 +1,82 @@
+"""Background work inside the process that announced it, on its event loop; no broker needed."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+
+from watcher.domain.errors import Unavailable
+from watcher.domain.jobs import Job
+
+log = logging.getLogger(__name__)
+
+RETRIES = 5
+FIRST_RETRY_SECONDS = 0.2
+SWEEP_SECONDS: Mapping[Job, float] = {Job.MAINTAIN_CLOSURE: 30.0, Job.PRUNE_LINEAGE: 3_600.0}
+"""How often each job looks for work that nobody announced, or whose announcement was lost."""
+
+
+class InProcessJobs:
+    """`Jobs` one after the other. What is announced while it runs is done once more."""
+
+    def __init__(self, work: Mapping[Job, Callable[[], Awaitable[object]]]) -> None:
+        self._work = work
+        self._announced: dict[Job, None] = {}
+        self._worker: asyncio.Task[None] | None = None
+        self._closed = False
+
+    def announce(self, job: Job) -> None:
+        self._announced[job] = None
+        if not self._closed and (self._worker is None or self._worker.done()):
+            self._worker = asyncio.get_running_loop().create_task(self._run())
+
+    @asynccontextmanager
+    async def sweeping(self) -> AsyncIterator[None]:
+        """Announces every job now and again, for the length of the block."""
+        sweeps = [asyncio.create_task(self._sweep(job, seconds)) for job, seconds in SWEEP_SECONDS.items()]
+        try:
+            yield
+        finally:
+            await _stopped(*sweeps)
+
+    async def close(self) -> None:
+        """Breaks off what is under way; it is found again by the next sweep of anybody."""
+        self._closed = True
+        if self._worker is not None:
+            await _stopped(self._worker)
+
+    async def idle(self) -> None:
+        """Returns when nothing that was announced is left to do."""
+        if self._worker is not None:
+            await self._worker
+
+    async def _sweep(self, job: Job, seconds: float) -> None:
+        while True:
+            self.announce(job)
+            await asyncio.sleep(seconds)
+
+    async def _run(self) -> None:
+        while self._announced:
+            job = next(iter(self._announced))
+            del self._announced[job]
+            await self._done(job)
+
+    async def _done(self, job: Job) -> None:
+        """Does the job; gives up after some retries, as the next sweep finds the work again."""
+        for attempt in range(RETRIES):
+            try:
+                await self._work[job]()
+            except Unavailable as error:
+                log.info("%s waits: %s", job, error)
+                await asyncio.sleep(FIRST_RETRY_SECONDS * 2**attempt)
+            except Exception:
+                log.exception("%s failed", job)
+                return
+            else:
+                return
+
+
+async def _stopped(*tasks: asyncio.Task[None]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

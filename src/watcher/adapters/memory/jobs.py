@@ -1,0 +1,13 @@
+"""Announcements that are only remembered, for those who do the work by hand."""
+
+from watcher.domain.jobs import Job
+
+
+class MemoryJobs:
+    """`Jobs` that nobody does."""
+
+    def __init__(self) -> None:
+        self.announced: list[Job] = []
+
+    def announce(self, job: Job) -> None:
+        self.announced.append(job)

@@ -1,0 +1,184 @@
+"""The closure of lineage in PostgreSQL."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import asyncpg
+
+from watcher.adapters.postgres.database import Database, Transaction
+from watcher.adapters.postgres.queries import load
+from watcher.domain.closure import (
+    NEIGHBOURS_BEYOND,
+    REACH_LIMIT,
+    Difference,
+    Reach,
+    Search,
+    Verified,
+    Wrong,
+    may_free_others,
+)
+from watcher.domain.errors import StoreBusy
+
+SQL = load("closure")
+STARTS_AT_ONCE = 500
+WAYS = ("downstream", "upstream")
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """The reach of an address as the closure has it; not `kept` when it was too large."""
+
+    kept: bool
+    reach: Reach
+
+
+class PostgresClosure:
+    """`Closure` by SQL, with the searches done here: a step of theirs loads the edges of many addresses at once."""
+
+    def __init__(self, database: Database, reach_limit: int = REACH_LIMIT) -> None:
+        self._database = database
+        self._reach_limit = reach_limit
+
+    async def maintain(self, entries: int) -> int:
+        async with self._database.snapshot(readonly=False) as snapshot:
+            pending = await snapshot.rows(SQL["pending"], limit=entries)
+            if not pending:
+                return 0
+            if await snapshot.row(SQL["hold"]) is None:
+                raise StoreBusy("somebody else maintains the closure just now")
+            await snapshot.rows(SQL["count_step"])
+            await snapshot.replan()
+            for way in WAYS:
+                taken = [row for row in pending if row["downstream"] == (way == "downstream")]
+                await _Side(snapshot, way, self._reach_limit).maintain(taken)
+            await snapshot.rows(SQL["done"], ids=[row["id"] for row in pending])
+            return len(pending)
+
+    async def mark(self) -> int:
+        row = (await self._database.rows_replanned(SQL["mark"]))[0]
+        entries: int = row["entries"]
+        return entries
+
+    async def verify(self) -> Verified:
+        checked, unfinished, wrong = 0, 0, []
+        async with self._database.snapshot() as snapshot:
+            await snapshot.replan()
+            ids = [row["id"] for row in await snapshot.rows(SQL["addresses"])]
+            pending = await snapshot.rows(SQL["pending_addresses"])
+            for way in WAYS:
+                side = _Side(snapshot, way, self._reach_limit)
+                noted = [row for row in pending if row["downstream"] == (way == "downstream")]
+                for starts in _chunks(ids):
+                    found = await side.found(starts)
+                    for start, stored in (await side.stored(starts)).items():
+                        if stored.kept and _is_pending(start, stored.reach, noted):
+                            unfinished += 1
+                            continue
+                        checked += 1
+                        kept = stored.reach if stored.kept else None
+                        if kept != found[start] or (not stored.kept and stored.reach):
+                            wrong.append(Wrong(start, way, _size(kept), _size(found[start])))
+        return Verified(checked, unfinished, wrong)
+
+
+class _Side:
+    """One direction of the closure, in one transaction."""
+
+    def __init__(self, snapshot: Transaction, way: str, reach_limit: int) -> None:
+        self._snapshot = snapshot
+        self._way = way
+        self._reach_limit = reach_limit
+        self._steps: dict[int, Sequence[int]] = {}
+        self._beyond: set[int] = set()
+
+    async def maintain(self, taken: Sequence[asyncpg.Record]) -> None:
+        spreading = [row["address_id"] for row in taken if row["spreads"]]
+        affected = await self._ids("affected", spreading) if spreading else set()
+        starts = sorted(affected | {row["address_id"] for row in taken})
+        freeing: list[int] = []
+        for some in _chunks(starts):
+            freeing += await self._brought_up_to_date(some)
+        freed = await self._ids("freed", freeing) if freeing else set()
+        if freed:
+            await self._snapshot.rows(SQL["note"], ids=sorted(freed), downstream=self._way == "downstream")
+
+    async def _brought_up_to_date(self, starts: Sequence[int]) -> list[int]:
+        """Those among them that may free others."""
+        found, stored = await self.found(starts), await self.stored(starts)
+        differences = {start: Difference.between(stored[start].reach, found[start]) for start in starts}
+        await self._write(differences)
+        await self._count(found)
+        return [
+            start
+            for start in starts
+            if may_free_others(stored[start].reach, was_kept=stored[start].kept, found=found[start])
+        ]
+
+    async def found(self, starts: Sequence[int]) -> dict[int, Reach | None]:
+        """What each address reaches by the edges; None beyond the limit."""
+        searches = [Search(start, self._reach_limit) for start in starts]
+        under_way = searches
+        while under_way:
+            missing: set[int] = set()
+            stopped = []
+            for search in under_way:
+                if wanted := search.advance(self._steps, self._beyond):
+                    missing.update(wanted)
+                    stopped.append(search)
+                elif search.reach is None:
+                    self._beyond.add(search.start)
+            under_way = stopped
+            await self._load(missing)
+        return {search.start: search.reach for search in searches}
+
+    async def _load(self, missing: Iterable[int]) -> None:
+        rows = await self._snapshot.rows(
+            SQL[f"steps_{self._way}"], ids=list(missing), limit=self._reach_limit + NEIGHBOURS_BEYOND
+        )
+        self._steps.update({row["id"]: row["neighbours"] for row in rows})
+
+    async def stored(self, starts: Sequence[int]) -> dict[int, Stored]:
+        rows = await self._snapshot.rows(SQL[f"kept_{self._way}"], ids=starts)
+        return {
+            row["id"]: Stored(row["kept"], dict(zip(row["reached"] or (), row["depths"] or (), strict=True)))
+            for row in rows
+        }
+
+    async def _write(self, differences: Mapping[int, Difference]) -> None:
+        lost = [(start, each) for start, change in differences.items() for each in change.lost]
+        if lost:
+            columns = {"starts": [pair[0] for pair in lost], "reached": [pair[1] for pair in lost]}
+            await self._snapshot.rows(SQL[f"lose_{self._way}"], **columns)
+        placed = [
+            (start, each, depth)
+            for start, change in differences.items()
+            for each, depth in change.placed.items()
+        ]
+        if placed:
+            starts, reached, depths = zip(*placed, strict=True)
+            await self._snapshot.rows(
+                SQL[f"place_{self._way}"], starts=starts, reached=reached, depths=depths
+            )
+
+    async def _count(self, found: Mapping[int, Reach | None]) -> None:
+        await self._snapshot.rows(
+            SQL[f"count_{self._way}"],
+            ids=list(found),
+            counts=[_size(reach) for reach in found.values()],
+        )
+
+    async def _ids(self, statement: str, ids: Sequence[int]) -> set[int]:
+        rows = await self._snapshot.rows(SQL[f"{statement}_{self._way}"], ids=ids)
+        return {row["id"] for row in rows}
+
+
+def _is_pending(start: int, reach: Reach, noted: Sequence[asyncpg.Record]) -> bool:
+    return any(row["address_id"] == start or (row["spreads"] and row["address_id"] in reach) for row in noted)
+
+
+def _chunks(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    return (ids[turn : turn + STARTS_AT_ONCE] for turn in range(0, len(ids), STARTS_AT_ONCE))
+
+
+def _size(reach: Reach | None) -> int | None:
+    return None if reach is None else len(reach)

@@ -1,0 +1,161 @@
+"""What pipelines declared about their lineage, in PostgreSQL."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+import asyncpg
+
+from watcher.adapters.postgres.database import ATTEMPTS, Database, Transaction, json_text
+from watcher.adapters.postgres.executions import LONG
+from watcher.adapters.postgres.queries import load
+from watcher.domain.address import AddressDeclaration
+from watcher.domain.errors import StoreBusy
+from watcher.domain.lineage import (
+    HistoryPruned,
+    KeyedLineage,
+    LineageDeclaration,
+    PipelineLineage,
+    Place,
+    Replaced,
+    Standing,
+)
+from watcher.domain.pipeline import PipelineNotFound
+from watcher.domain.text import folded, name_key
+
+SQL = load("lineage")
+GRAPH = load("lineage_graph")
+
+
+class PostgresLineage:
+    """`Lineage` by SQL."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def standing(self, declarations: Sequence[LineageDeclaration]) -> list[Standing | PipelineNotFound]:
+        rows = await self._database.rows(
+            SQL["standing"],
+            pipeline_ids=[declaration.pipeline_id for declaration in declarations],
+            declarations=[declaration.keyed().digest() for declaration in declarations],
+        )
+        found = {row["position"]: row for row in rows}
+        return [
+            _standing(found[position]) if position in found else PipelineNotFound(declaration.pipeline_id)
+            for position, declaration in enumerate(declarations, start=1)
+        ]
+
+    async def replace(
+        self, declaration: LineageDeclaration, version: int | None, now: datetime
+    ) -> Replaced | None:
+        keyed = declaration.keyed()
+        async with self._database.transaction() as transaction:
+            if len(keyed.addresses) > LONG:
+                await transaction.replan()
+            ids = await _ensured(transaction, keyed, now)
+            row = await transaction.row(
+                SQL["replace"],
+                pipeline_id=keyed.pipeline_id,
+                version=version,
+                declaration=keyed.digest(),
+                sources=sorted(ids[key] for key in keyed.sources),
+                targets=sorted(ids[key] for key in keyed.targets),
+                now=now,
+            )
+        return Replaced(row["created"], row["ended"]) if row is not None and row["opened"] else None
+
+    async def of_pipeline(self, pipeline_id: int, as_of: datetime | None = None) -> PipelineLineage:
+        async with self._database.snapshot() as snapshot:
+            pipeline = await snapshot.row(SQL["pipeline"], pipeline_id=pipeline_id)
+            if pipeline is None:
+                raise PipelineNotFound(pipeline_id)
+            check_kept(pipeline, as_of)
+            statement = SQL["declared" if as_of is None else "declared_as_of"]
+            declared = await snapshot.row(statement, pipeline_id=pipeline_id, as_of=as_of)
+            if declared is None:
+                return PipelineLineage(pipeline_id=pipeline_id, declared_at=None, sources=(), targets=())
+            sources, targets = declared["source_address_ids"], declared["target_address_ids"]
+            rows = await snapshot.rows(GRAPH["places"], ids=sorted({*sources, *targets}))
+        places = {row["id"]: Place(**row) for row in rows}
+        return PipelineLineage(
+            pipeline_id=pipeline_id,
+            declared_at=declared["valid_from"],
+            sources=[places[each] for each in sources],
+            targets=[places[each] for each in targets],
+        )
+
+    async def prune(self, before: datetime, limit: int) -> int:
+        async with self._database.transaction() as transaction:
+            await transaction.rows(SQL["pruning"], before=before)
+            edges = await transaction.rows(SQL["prune_edges"], before=before, limit=limit)
+            room = limit - len(edges)
+            declared = await transaction.rows(SQL["prune_declarations"], before=before, limit=room)
+        return len(edges) + len(declared)
+
+
+def check_kept(row: asyncpg.Record, as_of: datetime | None) -> None:
+    """Raises `HistoryPruned` where the row's `pruned_before` is later than the instant."""
+    kept_since = row["pruned_before"]
+    if as_of is not None and kept_since is not None and as_of < kept_since:
+        raise HistoryPruned(as_of, kept_since)
+
+
+def _standing(row: asyncpg.Record) -> Standing:
+    return Standing(row["load_lineage"], bool(row["unchanged"]), row["version"])
+
+
+async def _ensured(transaction: Transaction, keyed: KeyedLineage, now: datetime) -> dict[bytes, int]:
+    """The ids of all addresses by key: created where they are missing, declared anew where they differ."""
+    keys = list(keyed.addresses)
+    known = await _known(transaction, keyed)
+    ids = {keys[row["position"] - 1]: row["id"] for row in known}
+    same = {keys[row["position"] - 1] for row in known if row["same"]}
+    changed = [key for key in keys if key not in same]
+    if not changed:
+        return ids
+    for _ in range(ATTEMPTS):
+        await _declare(transaction, keyed, changed, now)
+        ids = {keys[row["position"] - 1]: row["id"] for row in await _known(transaction, keyed)}
+        if len(ids) == len(keys):
+            return ids
+    raise StoreBusy(f"an address or its type was renamed {ATTEMPTS} times while it was declared")
+
+
+async def _known(transaction: Transaction, keyed: KeyedLineage) -> list[asyncpg.Record]:
+    return await transaction.rows(
+        SQL["known_addresses"],
+        keys=list(keyed.addresses),
+        declarations=[keyed.digests[key] for key in keyed.addresses],
+    )
+
+
+async def _declare(
+    transaction: Transaction, keyed: KeyedLineage, changed: Sequence[bytes], now: datetime
+) -> None:
+    types = keyed.types_of(changed)
+    type_columns = {
+        "keys": list(types),
+        "names": [each.name for each in types.values()],
+        "groups": [each.group_name for each in types.values()],
+        "group_keys": [name_key(each.group_name) for each in types.values()],
+        "declarations": [each.digest() for each in types.values()],
+    }
+    await transaction.rows(SQL["create_types"], **type_columns, now=now)
+    await transaction.rows(SQL["declare_types"], **type_columns, now=now)
+    columns = _address_columns([keyed.addresses[key] for key in changed])
+    digests = [keyed.digests[key] for key in changed]
+    for statement in ("create_addresses", "declare_addresses"):
+        await transaction.rows(SQL[statement], keys=changed, declarations=digests, **columns, now=now)
+
+
+def _address_columns(addresses: Iterable[AddressDeclaration]) -> dict[str, object]:
+    addresses = list(addresses)
+    return {
+        "names": [each.name for each in addresses],
+        "folded": [folded(each.name) for each in addresses],
+        "type_keys": [name_key(each.address_type_name) for each in addresses],
+        "database_names": [each.database_name for each in addresses],
+        "schema_names": [each.schema_name for each in addresses],
+        "table_names": [each.table_name for each in addresses],
+        "primary_keys": [each.primary_key for each in addresses],
+        "metadata": [json_text(each.address_metadata) for each in addresses],
+    }

@@ -1,0 +1,150 @@
+-- name: start
+-- The address with that id or of that name; of the kept reaches which are there, and which are out of date.
+SELECT a.id, u.pruned_before,
+    r.address_id IS NULL OR r.downstream IS NOT NULL AS downstream_kept,
+    r.address_id IS NULL OR r.upstream IS NOT NULL AS upstream_kept,
+    EXISTS (SELECT FROM address_lineage_pending AS p WHERE p.address_id = a.id AND p.downstream) OR EXISTS (
+        SELECT
+        FROM address_lineage_closure AS c
+        INNER JOIN address_lineage_pending AS p ON p.address_id = c.descendant_id AND p.downstream AND p.spreads
+        WHERE c.ancestor_id = a.id AND c.downstream
+    ) AS downstream_pending,
+    EXISTS (SELECT FROM address_lineage_pending AS p WHERE p.address_id = a.id AND NOT p.downstream) OR EXISTS (
+        SELECT
+        FROM address_lineage_closure AS c
+        INNER JOIN address_lineage_pending AS p ON p.address_id = c.ancestor_id AND NOT p.downstream AND p.spreads
+        WHERE c.descendant_id = a.id AND c.upstream
+    ) AS upstream_pending
+FROM address AS a
+CROSS JOIN lineage_upkeep AS u
+LEFT JOIN address_lineage_reach AS r ON r.address_id = a.id
+WHERE a.id = :id OR a.name_key = :name_key;
+
+-- name: kept_downstream
+SELECT c.descendant_id AS id, c.depth
+FROM address_lineage_closure AS c
+WHERE c.ancestor_id = :start AND c.downstream AND c.depth <= :depth;
+
+-- name: kept_upstream
+SELECT c.ancestor_id AS id, c.depth
+FROM address_lineage_closure AS c
+WHERE c.descendant_id = :start AND c.upstream AND c.depth <= :depth;
+
+-- name: walk_downstream
+-- include: walk_begins
+            SELECT e.target_address_id AS id
+            FROM unnest(w.frontier) AS x (id)
+            INNER JOIN address_lineage AS e ON e.source_address_id = x.id AND e.valid_to IS NULL
+-- include: walk_ends
+
+-- name: walk_upstream
+-- include: walk_begins
+            SELECT e.source_address_id AS id
+            FROM unnest(w.frontier) AS x (id)
+            INNER JOIN address_lineage AS e ON e.target_address_id = x.id AND e.valid_to IS NULL
+-- include: walk_ends
+
+-- name: walk_downstream_as_of
+-- include: walk_begins
+            SELECT s.id
+            FROM unnest(w.frontier) AS x (id)
+            CROSS JOIN LATERAL (
+                SELECT e.target_address_id AS id
+                FROM address_lineage AS e
+                WHERE e.source_address_id = x.id AND e.valid_to IS NULL AND e.valid_from <= :as_of
+                UNION ALL
+                SELECT e.target_address_id
+                FROM address_lineage AS e
+                WHERE e.source_address_id = x.id AND e.valid_to > :as_of AND e.valid_from <= :as_of
+            ) AS s
+-- include: walk_ends
+
+-- name: walk_upstream_as_of
+-- include: walk_begins
+            SELECT s.id
+            FROM unnest(w.frontier) AS x (id)
+            CROSS JOIN LATERAL (
+                SELECT e.source_address_id AS id
+                FROM address_lineage AS e
+                WHERE e.target_address_id = x.id AND e.valid_to IS NULL AND e.valid_from <= :as_of
+                UNION ALL
+                SELECT e.source_address_id
+                FROM address_lineage AS e
+                WHERE e.target_address_id = x.id AND e.valid_to > :as_of AND e.valid_from <= :as_of
+            ) AS s
+-- include: walk_ends
+
+-- name: walk_begins
+-- Breadth first, a row for each level: whatever cycles there are, no address is visited twice.
+WITH RECURSIVE walk AS (
+    SELECT 0 AS depth, ARRAY[:start::BIGINT] AS frontier, ARRAY[:start::BIGINT] AS visited
+    UNION ALL
+    SELECT w.depth + 1, n.ids, w.visited || n.ids
+    FROM walk AS w
+    CROSS JOIN LATERAL (
+        SELECT array_agg(f.id) AS ids
+        FROM (
+
+-- name: walk_ends
+            EXCEPT
+            SELECT v.id
+            FROM unnest(w.visited) AS v (id)
+        ) AS f
+    ) AS n
+    WHERE w.depth < :depth
+        AND cardinality(w.visited) <= :limit
+        AND n.ids IS NOT NULL
+        AND (:goal::BIGINT IS NULL OR NOT :goal::BIGINT = ANY(w.frontier))
+)
+
+SELECT depth, frontier
+FROM walk
+
+-- name: places
+SELECT a.id, a.name, t.name AS type, t.group_name AS "group", a.address_metadata AS metadata
+FROM unnest(:ids::BIGINT[]) WITH ORDINALITY AS i (id, position)
+INNER JOIN address AS a ON a.id = i.id
+INNER JOIN address_type AS t ON t.id = a.address_type_id
+ORDER BY i.position;
+
+-- name: edges
+-- Every edge between two of the addresses, with the pipelines that own it. `IS TRUE` keeps the test of the target a
+-- test and no join, which for a list of unknown length might compare every edge with every address.
+SELECT e.source_address_id AS source, e.target_address_id AS target,
+    array_agg(e.pipeline_id ORDER BY e.pipeline_id) AS pipelines
+FROM unnest(:ids::BIGINT[]) AS s (id)
+INNER JOIN address_lineage AS e ON e.source_address_id = s.id AND e.valid_to IS NULL
+WHERE (e.target_address_id IN (SELECT t.id FROM unnest(:ids::BIGINT[]) AS t (id))) IS TRUE
+GROUP BY e.source_address_id, e.target_address_id
+ORDER BY e.source_address_id, e.target_address_id
+LIMIT :limit;
+
+-- name: edges_as_of
+SELECT e.source, e.target, array_agg(DISTINCT e.pipeline_id ORDER BY e.pipeline_id) AS pipelines
+FROM unnest(:ids::BIGINT[]) AS s (id)
+CROSS JOIN LATERAL (
+    SELECT c.source_address_id AS source, c.target_address_id AS target, c.pipeline_id
+    FROM address_lineage AS c
+    WHERE c.source_address_id = s.id AND c.valid_to IS NULL AND c.valid_from <= :as_of
+    UNION ALL
+    SELECT c.source_address_id, c.target_address_id, c.pipeline_id
+    FROM address_lineage AS c
+    WHERE c.source_address_id = s.id AND c.valid_to > :as_of AND c.valid_from <= :as_of
+) AS e
+WHERE (e.target IN (SELECT t.id FROM unnest(:ids::BIGINT[]) AS t (id))) IS TRUE
+GROUP BY e.source, e.target
+ORDER BY e.source, e.target
+LIMIT :limit;
+
+-- name: owners
+SELECT p.id, p.name, t.name AS type, p.active, r.id AS run_id, r.start_date, r.end_date, r.completed_successfully
+FROM unnest(:ids::BIGINT[]) AS i (id)
+INNER JOIN pipeline AS p ON p.id = i.id
+INNER JOIN pipeline_type AS t ON t.id = p.pipeline_type_id
+LEFT JOIN LATERAL (
+    SELECT x.id, x.start_date, x.end_date, x.completed_successfully
+    FROM pipeline_execution AS x
+    WHERE x.pipeline_id = p.id
+    ORDER BY x.start_date DESC, x.id DESC
+    LIMIT 1
+) AS r ON TRUE;

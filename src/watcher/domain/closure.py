@@ -1,0 +1,171 @@
+"""The closure of lineage: for each address what it reaches, kept ready as long as that is not too much.
+
+The reach of an address in one direction is every other address at the end of a path, with the least number of
+edges on the way. A reach of at most `REACH_LIMIT` addresses is kept, a larger one is not kept at all; so the
+closure grows with the number of addresses (`2 * REACH_LIMIT` rows for each at most) and not with the number of
+paths, whatever the shape of the graph: long chains, dense hubs, cycles.
+
+Nobody is kept waiting for it. Who changes edges notes at which addresses (`pending`); a kept reach counts as
+known only while none of its addresses is noted, and what is not known is found by walking the edges.
+
+What makes that right: when the reach of an address changes, the first edge that changed on one of its paths
+begins at an address that it reached before and still reaches, or at itself; and that one is noted.
+"""
+
+from collections.abc import Collection, Container, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, TypeAlias
+
+REACH_LIMIT = 256
+"""The largest reach that is kept, in addresses."""
+
+NEIGHBOURS_BEYOND = 2
+"""So many neighbours more than the limit tell that a reach is beyond it, even when the address itself and who asks
+are among them."""
+
+STEP = 200
+"""Pending entries taken up in one transaction."""
+
+Reach: TypeAlias = Mapping[int, int]
+"""Address ids with their depth; the start is not among them."""
+
+
+@dataclass(slots=True)
+class Search:
+    """A breadth-first search for the reach of `start` that stops where it meets edges not loaded yet.
+
+    `reach` is None when the search found more than `limit` addresses.
+    """
+
+    start: int
+    limit: int = REACH_LIMIT
+    depths: dict[int, int] = field(default_factory=dict)
+    reach: Reach | None = None
+    _frontier: list[int] = field(default_factory=list)
+    _depth: int = 0
+
+    def __post_init__(self) -> None:
+        self._frontier = [self.start]
+        self.reach = self.depths
+
+    def advance(
+        self, neighbours: Mapping[int, Collection[int]], beyond: Container[int] = frozenset()
+    ) -> list[int]:
+        """Goes as far as `neighbours` allows: the addresses whose neighbours are missing, none at the end.
+
+        Who reaches an address of `beyond`, whose own reach is known to be too large, reaches too much.
+        """
+        while self._frontier:
+            missing = [each for each in self._frontier if each not in neighbours]
+            if missing:
+                return missing
+            self._depth += 1
+            self._frontier = self._next(neighbours)
+            if len(self.depths) > self.limit or any(each in beyond for each in self._frontier):
+                self.reach, self._frontier = None, []
+        return []
+
+    def _next(self, neighbours: Mapping[int, Collection[int]]) -> list[int]:
+        found = []
+        for each in self._frontier:
+            for neighbour in neighbours[each]:
+                if neighbour not in self.depths and neighbour != self.start:
+                    self.depths[neighbour] = self._depth
+                    found.append(neighbour)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What has to be written to turn one kept reach into another."""
+
+    placed: Reach
+    """New addresses, and those at a new depth."""
+    lost: Sequence[int]
+
+    @classmethod
+    def between(cls, stored: Reach, found: Reach | None) -> "Difference":
+        found = found or {}
+        placed = {each: depth for each, depth in found.items() if stored.get(each) != depth}
+        return cls(placed, [each for each in stored if each not in found])
+
+
+def may_free_others(stored: Reach, *, was_kept: bool, found: Reach | None) -> bool:
+    """Whether addresses that reach this one may have come within the limit: it lost some, or came back itself."""
+    return found is not None and (not was_kept or any(each not in found for each in stored))
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """A reach that is not what the edges say."""
+
+    address_id: int
+    direction: str
+    stored: int | None
+    """How many addresses it holds; None where none are kept, though they should be."""
+    true: int | None
+    """How many it should hold; None where those are too many to be kept."""
+
+    def __str__(self) -> str:
+        return (
+            f"Address {self.address_id}, {self.direction}: the closure holds {_counted(self.stored)}, "
+            f"the edges lead to {_counted(self.true)}."
+        )
+
+
+def _counted(count: int | None) -> str:
+    return f"more than {REACH_LIMIT} addresses" if count is None else f"{count} addresses"
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What became of a check of the closure. `pending` reaches were left out: they are known to be unfinished."""
+
+    checked: int
+    pending: int
+    wrong: Sequence[Wrong]
+
+
+class Closure(Protocol):
+    """The closure of the current edges. Every method is one transaction, but for `verify` and `mark`."""
+
+    async def maintain(self, entries: int) -> int:
+        """Brings the closure up to date with up to `entries` of what is pending; answers how many it took.
+
+        0 when nothing is pending, or when somebody else is at it just now. Can be broken off and repeated.
+        """
+        ...
+
+    async def mark(self) -> int:
+        """Notes every address as pending, so that maintaining makes the whole closure anew; how many entries."""
+        ...
+
+    async def verify(self) -> Verified:
+        """Compares the closure with the edges, address by address."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class MaintainClosure:
+    """The job that brings the closure up to date. Harmless to repeat and to run in many places at once."""
+
+    closure: Closure
+
+    async def __call__(self) -> int:
+        """How many pending entries it worked off."""
+        total = 0
+        while taken := await self.closure.maintain(STEP):
+            total += taken
+        return total
+
+
+@dataclass(frozen=True, slots=True)
+class RebuildClosure:
+    """Makes the closure anew from the edges, beside whatever else goes on."""
+
+    closure: Closure
+
+    async def __call__(self) -> int:
+        """How many entries it worked off."""
+        await self.closure.mark()
+        return await MaintainClosure(self.closure)()
