@@ -51,7 +51,9 @@ class Settings(BaseSettings):
     ] = "info"
     lineage_retention_days: Annotated[
         int,
-        Field(ge=1, le=36_500, description="Days for which lineage that is no more can be asked for by `as_of`."),
+        Field(
+            ge=1, le=36_500, description="Days for which lineage that is no more can be asked for by `as_of`."
+        ),
     ] = 400
     data_dir: Annotated[
         Path | None,

@@ -120,7 +120,7 @@ class LineageHistories(RuleBasedStateMachine):
         if not networkx.has_path(graph, here, there):
             assert (paths.length, paths.paths, paths.nodes, paths.edges) == (None, (), (), ())
             return
-        expected = sorted(networkx.all_shortest_paths(graph, here, there))
+        expected = sorted(map(list, networkx.all_shortest_paths(graph, here, there)))
         assert (paths.length, sorted(paths.paths)) == (len(expected[0]) - 1, expected)
         assert {node.id: node.depth for node in paths.nodes} == {
             each: depth for path in expected for depth, each in enumerate(path)
@@ -158,7 +158,9 @@ class LineageHistories(RuleBasedStateMachine):
         depths: dict[int, int] = {}
         for way in question.direction.single():
             directed = graph if way is Direction.DOWNSTREAM else graph.reverse()
-            lengths = networkx.single_source_shortest_path_length(directed, question.start, question.depth)
+            lengths = networkx.single_source_shortest_path_length(
+                directed, int(question.start), question.depth
+            )
             for each, depth in dict(lengths).items():
                 depths[each] = min(depth, depths.get(each, depth))
         expected = sorted(depths.items(), key=lambda item: (item[1], item[0]))

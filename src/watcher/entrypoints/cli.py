@@ -1,9 +1,10 @@
-"""The command line: `watcher up | api | migrate`."""
+"""The command line: `watcher up | api | migrate | lineage`."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 from pydantic import ValidationError
@@ -11,6 +12,9 @@ from rich.console import Console
 from rich.markup import escape
 
 from watcher.settings import MEMORY, Settings
+
+if TYPE_CHECKING:
+    from watcher.container import Watcher
 
 app = typer.Typer(
     name="watcher",
@@ -21,7 +25,10 @@ app = typer.Typer(
     epilog="Options stand above settings: environment variables WATCHER_<NAME>, or lines of .env. "
     "There are more settings than options, see docs/settings.md.",
 )
+lineage = typer.Typer(help="Look after the record of lineage.", no_args_is_help=True)
+app.add_typer(lineage, name="lineage")
 console = Console(stderr=True, highlight=False)
+Answer = TypeVar("Answer")
 
 Host = Annotated[str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")]
 Port = Annotated[int | None, typer.Option(min=1, max=65_535, help="Port to listen on.", show_default="8000")]
@@ -144,6 +151,66 @@ def migrate(
     except (WatcherError, ValueError) as error:
         raise failed(error) from None
     console.print("The database is up to date.")
+
+
+@lineage.command()
+def verify(database_url: DatabaseUrl = None) -> None:
+    """Compare the closure of lineage with the edges it follows from. Exit code 1 when it is wrong."""
+    verified = asked(database_url, lambda watcher: watcher.closure.verify())
+    for wrong in verified.wrong:
+        typer.echo(wrong)
+    console.print(
+        f"{verified.checked:,} reaches compared, {len(verified.wrong):,} wrong, "
+        f"{verified.pending:,} left out as unfinished."
+    )
+    if verified.wrong:
+        console.print("`watcher lineage rebuild` makes the closure anew.", markup=False)
+        raise typer.Exit(1)
+
+
+@lineage.command()
+def rebuild(database_url: DatabaseUrl = None) -> None:
+    """Make the closure of lineage anew from the edges. Answers stay right meanwhile, and only get slower."""
+    entries = asked(database_url, lambda watcher: watcher.rebuild_closure())
+    console.print(f"The closure was made anew in {entries:,} steps.")
+
+
+@lineage.command()
+def prune(
+    database_url: DatabaseUrl = None,
+    days: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=36_500,
+            help="Days of history to keep.",
+            show_default="WATCHER_LINEAGE_RETENTION_DAYS, 400",
+        ),
+    ] = None,
+) -> None:
+    """Forget lineage that is no more since some days. A running Watcher does this by itself every hour."""
+    gone = asked(database_url, lambda watcher: watcher.prune_lineage(), lineage_retention_days=days)
+    console.print(f"{gone:,} edges and declarations of the past forgotten.")
+
+
+def asked(
+    database_url: str | None, question: "Callable[[Watcher], Awaitable[Answer]]", **options: object
+) -> Answer:
+    """What a Watcher without a server answers; exits with a sentence when it cannot."""
+    from watcher.container import Container, closing
+    from watcher.domain.errors import WatcherError
+
+    settings = settings_with(database_url=database_url, **options)
+    require_database(settings)
+
+    async def answer() -> Answer:
+        async with closing(Container(settings=settings)) as watcher:
+            return await question(watcher)
+
+    try:
+        return asyncio.run(answer())
+    except (WatcherError, ValueError) as error:
+        raise failed(error) from None
 
 
 def require_database(settings: Settings) -> str:

@@ -9,13 +9,13 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from watcher.container import Container, closing
-from watcher.entrypoints.http import addresses, executions, pipelines, problems, system
+from watcher.container import Container, working
+from watcher.entrypoints.http import addresses, executions, lineage, pipelines, problems, system
 from watcher.entrypoints.http.bodies.fields import BIGINT, NO_NUL
 from watcher.entrypoints.http.json_lane import JsonLane
 from watcher.entrypoints.http.problems import Problem
 
-DESCRIPTION = "Records what data pipelines do: executions, watermarks, and how far each has come."
+DESCRIPTION = "Records what data pipelines do: executions, watermarks, and from where to where data flows."
 _NESTED = {"$ref": "#/components/schemas/JsonValue"}
 JSON_VALUE: Mapping[str, Any] = {
     "description": "Any JSON, nested up to 100 levels deep.",
@@ -50,7 +50,7 @@ def create_app(container: Container) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         gc.collect()
         gc.freeze()  # what start-up made is here to stay: the collector need not look at it again
-        async with closing(container):
+        async with working(container):
             yield
 
     app = Api(
@@ -68,6 +68,8 @@ def create_app(container: Container) -> FastAPI:
         addresses.type_router(watcher),
         executions.reporting_router(watcher),
         executions.reading_router(watcher),
+        lineage.declaring_router(watcher),
+        lineage.asking_router(watcher),
     ]
     for each in routers:
         app.include_router(each)
