@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import asyncpg
 import pytest
 
-from tests.contract.world import World, at, declaration, failed, started, succeeded
+from tests.contract.world import World, at, declaration, failed, placed, started, succeeded
 from tests.server import fetch
 from watcher.domain.execution import End, ExecutionAlreadyEnded
 from watcher.domain.executions import Ended, Started
@@ -158,3 +158,19 @@ async def test_a_run_begins_while_its_pipeline_is_being_changed(world: World) ->
         (begun,) = await world.executions.start([started(pipeline_id, parent_id=parent)])
     await connection.close()
     assert isinstance(begun, Started)
+
+
+async def test_declarations_and_changes_that_met_at_an_address_type_all_get_through(world: World) -> None:
+    orders = await world.address("orders")
+    (address_type,) = await world.all_address_types()
+    answers = await met_at(
+        world,
+        f"address_type WHERE id = {address_type.id}",
+        world.addresses.declare(placed("refunds"), at(1)),
+        world.addresses.declare(placed("orders", address_type_group_name="lake"), at(2)),
+        world.addresses.declare(placed("visits", address_type_group_name="lake"), at(3)),
+    )
+    assert sorted(answer.created for answer in answers) == [False, True, True]
+    (held,) = await world.all_address_types()
+    assert (held.group_name, (await world.addresses.get(orders)).updated_at) == ("lake", at(2))
+    assert {row.name for row in await world.all_addresses()} == {"orders", "refunds", "visits"}

@@ -4,6 +4,7 @@ import pytest
 
 from tests.contract.world import NOON, World, at, declaration, started, succeeded
 from tests.server import fetch
+from watcher.domain.address_type import AddressTypeDeclaration
 from watcher.domain.execution import End
 from watcher.domain.pipeline_type import PipelineTypeDeclaration
 
@@ -11,6 +12,10 @@ ROWS = """
 SELECT 'pipeline_type', ctid::TEXT, xmin::TEXT, xmax::TEXT FROM pipeline_type
 UNION ALL
 SELECT 'pipeline', ctid::TEXT, xmin::TEXT, xmax::TEXT FROM pipeline
+UNION ALL
+SELECT 'address_type', ctid::TEXT, xmin::TEXT, xmax::TEXT FROM address_type
+UNION ALL
+SELECT 'address', ctid::TEXT, xmin::TEXT, xmax::TEXT FROM address
 UNION ALL
 SELECT 'pipeline_execution', ctid::TEXT, xmin::TEXT, xmax::TEXT FROM pipeline_execution
 UNION ALL
@@ -41,6 +46,33 @@ async def test_an_unchanged_declaration_of_a_type_writes_and_locks_nothing(world
     before = await versions(world)
     await world.pipeline_types.declare(PipelineTypeDeclaration(name="LOAD"), at(60))
     assert await versions(world) == before
+
+
+async def test_an_unchanged_declaration_of_an_address_writes_and_locks_nothing(world: World) -> None:
+    metadata = {"b": 1, "a": {"d": [], "c": 2}}
+    await world.address("shop.sales.orders", address_metadata=metadata)
+    before = await versions(world)
+    world.clock.instant = at(60)
+    await world.address("SHOP.sales.orders", address_metadata={"a": {"c": 2.0, "d": []}, "b": 1.0})
+    await world.address_types.declare(AddressTypeDeclaration(name="POSTGRES", group_name="Database"), at(60))
+    assert await versions(world) == before
+
+
+async def test_a_changed_address_leaves_its_type_unwritten(world: World) -> None:
+    await world.address("shop.sales.orders")
+    before = await versions(world)
+    await world.address("shop.sales.orders", primary_key="id")
+    assert [row[0] for row in await versions(world) if row[:3] not in [old[:3] for old in before]] == [
+        "address"
+    ]
+
+
+async def test_a_change_of_an_address_that_changes_nothing_writes_nothing(world: World) -> None:
+    identity = await world.address("shop.sales.orders", primary_key="id")
+    before = [row[:3] for row in await versions(world)]
+    await world.addresses.change(identity, {"name": "shop.sales.orders", "primary_key": "id"}, at(60))
+    await world.address_types.change("postgres", {"group_name": "database"}, at(60))
+    assert [row[:3] for row in await versions(world)] == before
 
 
 async def test_a_change_that_changes_nothing_writes_nothing(world: World) -> None:

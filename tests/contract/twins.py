@@ -80,8 +80,8 @@ class Twins:
             parent_id=self._there(self.runs, wanted.parent_id),
         )
         page_there = replace(page, after=self._there(self.runs, page.after))
-        said = await _verdict(self.memory.executions.page(wanted, page))
-        assert said == self.told(await _verdict(self.postgres.executions.page(there, page_there)))
+        said = await verdict(self.memory.executions.page(wanted, page))
+        assert said == self.told(await verdict(self.postgres.executions.page(there, page_there)))
 
     async def declare(self, declarations: Sequence[PipelineDeclaration]) -> None:
         now = self.memory.clock.now()
@@ -99,12 +99,12 @@ class Twins:
 
     async def change(self, reference: Reference, changes: PipelineChanges) -> None:
         now = self.memory.clock.now()
-        said = await _verdict(self.memory.pipelines.change(reference, changes, now))
+        said = await verdict(self.memory.pipelines.change(reference, changes, now))
         there = changes.copy()
         if "pipeline_type_id" in changes:
             there["pipeline_type_id"] = self.pipeline_types[changes["pipeline_type_id"]]
         reference = self.pipelines[reference] if isinstance(reference, int) else reference
-        assert said == self.told(await _verdict(self.postgres.pipelines.change(reference, there, now)))
+        assert said == self.told(await verdict(self.postgres.pipelines.change(reference, there, now)))
 
     async def declare_type(self, declared: PipelineTypeDeclaration) -> None:
         now = self.memory.clock.now()
@@ -115,9 +115,9 @@ class Twins:
 
     async def change_type(self, reference: Reference, changes: PipelineTypeChanges) -> None:
         now = self.memory.clock.now()
-        said = await _verdict(self.memory.pipeline_types.change(reference, changes, now))
+        said = await verdict(self.memory.pipeline_types.change(reference, changes, now))
         reference = self.pipeline_types[reference] if isinstance(reference, int) else reference
-        assert said == self.told(await _verdict(self.postgres.pipeline_types.change(reference, changes, now)))
+        assert said == self.told(await verdict(self.postgres.pipeline_types.change(reference, changes, now)))
 
     async def start(self, starts: Sequence[Start]) -> None:
         said = await self.memory.executions.start(starts)
@@ -203,7 +203,7 @@ class Twins:
         return None if identity is None else identities[identity]
 
 
-async def _verdict(work: Coroutine[Any, Any, T]) -> T | WatcherError:
+async def verdict(work: Coroutine[Any, Any, T]) -> T | WatcherError:
     try:
         return await work
     except WatcherError as refusal:

@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TypedDict, Unpack
 
 from watcher.container import Container, Watcher
+from watcher.domain.address import Address, AddressDeclaration, Addresses, AddressFilter
+from watcher.domain.address_type import AddressType, AddressTypes
 from watcher.domain.document import Document
 from watcher.domain.errors import WatcherError
 from watcher.domain.execution import End, Execution, Outcome, Start
@@ -63,6 +65,16 @@ class Declaring(TypedDict, total=False):
     timeliness_datepart: Datepart | None
 
 
+class Placing(TypedDict, total=False):
+    address_type_name: str
+    address_type_group_name: str
+    database_name: str | None
+    schema_name: str | None
+    table_name: str | None
+    primary_key: str | None
+    address_metadata: Document | None
+
+
 class Starting(TypedDict, total=False):
     watermark: str | None
     next_watermark: str | None
@@ -81,6 +93,12 @@ class Counting(TypedDict, total=False):
 def declaration(name: str = "orders", **fields: Unpack[Declaring]) -> PipelineDeclaration:
     fields.setdefault("pipeline_type_name", "load")
     return PipelineDeclaration(name=name, **fields)
+
+
+def placed(name: str = "shop.sales.orders", **fields: Unpack[Placing]) -> AddressDeclaration:
+    fields.setdefault("address_type_name", "postgres")
+    fields.setdefault("address_type_group_name", "database")
+    return AddressDeclaration(name=name, **fields)
 
 
 def started(pipeline_id: int, seconds: float = 0, **fields: Unpack[Starting]) -> Start:
@@ -117,6 +135,14 @@ class World:
         return self.container.pipelines()
 
     @property
+    def address_types(self) -> AddressTypes:
+        return self.container.address_types()
+
+    @property
+    def addresses(self) -> Addresses:
+        return self.container.addresses()
+
+    @property
     def executions(self) -> Executions:
         return self.container.executions()
 
@@ -124,6 +150,10 @@ class World:
         """The id of the pipeline as declared."""
         (declared,) = await self.pipelines.declare([declaration(name, **fields)], self.clock.now())
         return declared.id
+
+    async def address(self, name: str = "shop.sales.orders", **fields: Unpack[Placing]) -> int:
+        """The id of the address as declared."""
+        return (await self.addresses.declare(placed(name, **fields), self.clock.now())).id
 
     async def start(self, pipeline_id: int, seconds: float = 0, **fields: Unpack[Starting]) -> int:
         """The id of the run that began."""
@@ -144,3 +174,9 @@ class World:
 
     async def all_pipeline_types(self) -> list[PipelineType]:
         return list((await self.pipeline_types.page(Page())).items)
+
+    async def all_addresses(self) -> list[Address]:
+        return list((await self.addresses.page(AddressFilter(), Page())).items)
+
+    async def all_address_types(self) -> list[AddressType]:
+        return list((await self.address_types.page(Page())).items)

@@ -18,6 +18,8 @@ from tests.server import execute
 from watcher.adapters.embedded import EmbeddedPostgres
 
 FROM_ONE = [
+    "ALTER SEQUENCE address_id_seq RESTART",
+    "ALTER SEQUENCE address_type_id_seq RESTART",
     "ALTER SEQUENCE pipeline_execution_id_seq RESTART",
     "ALTER SEQUENCE pipeline_id_seq RESTART",
     "ALTER SEQUENCE pipeline_type_id_seq RESTART",

@@ -1,7 +1,7 @@
 """Every statement fits the schema, and the frequent ones find their rows by an index however many there are."""
 
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,14 @@ import pytest
 import watcher.adapters.postgres
 from tests.server import Server
 from watcher.adapters.postgres.connections import SERVER_SETTINGS
+from watcher.adapters.postgres.database import PLAN_FOR_THESE_VALUES
 from watcher.adapters.postgres.queries import Query, load
 
 FILES = sorted(Path(watcher.adapters.postgres.__file__).parent.glob("sql/*.sql"))
 STATEMENTS = {f"{file.stem}.{name}": query for file in FILES for name, query in load(file.stem).items()}
 EXECUTIONS = load("executions")
 PIPELINES = load("pipelines")
+ADDRESSES = load("addresses")
 
 MANY = """
 INSERT INTO pipeline_type (name, name_key, created_at) VALUES ('load', sha256('load'), '2026-01-01');
@@ -51,13 +53,25 @@ WITH RECURSIVE above AS (
 SELECT ancestor_id, descendant_id, depth
 FROM above;
 
+INSERT INTO address_type (name, name_key, group_name, group_key, declaration, created_at)
+SELECT n, sha256(n::TEXT::BYTEA), n % 3, sha256((n % 3)::TEXT::BYTEA), '', '2026-01-01'
+FROM generate_series(1, 20) AS n;
+
+INSERT INTO address (name, name_key, name_folded, declaration, address_type_id, created_at)
+SELECT name, sha256(name::BYTEA), name, '', t.first + n % 20, '2026-01-01'
+FROM generate_series(1, 20000) AS n,
+    LATERAL (SELECT min(id) AS first FROM address_type) AS t,
+    LATERAL (SELECT 'warehouse.' || md5(n::TEXT) AS name) AS named;
+
+SELECT gin_clean_pending_list('address_by_part_of_name');
+
 ANALYZE;
 """
 
 
 @pytest.fixture(scope="module")
 async def connection(large: str) -> AsyncIterator[asyncpg.Connection]:
-    """A connection as Watcher has them, to a database with 50,000 executions of 5,000 pipelines."""
+    """A connection as Watcher has them, to a database with 50,000 executions of 5,000 pipelines, and 20,000 addresses."""
     connection = await asyncpg.connect(large, server_settings=SERVER_SETTINGS)
     await connection.execute(MANY)
     yield connection
@@ -72,9 +86,24 @@ def large(postgres: Server, template: str) -> Iterator[str]:
 
 async def plan(connection: asyncpg.Connection, query: Query) -> list[dict[str, Any]]:
     """All nodes of the statement's generic plan."""
+    return await _explained(connection, query, ["NULL"] * len(query.parameters))
+
+
+async def search_plan(connection: asyncpg.Connection, part: str, limit: int = 100) -> list[dict[str, Any]]:
+    """All nodes of the plan for this part of a name, which is how it is planned when it is searched for."""
+    given = {"pattern": f"'%{part}%'", "after": "0", "limit": str(limit)}
+    page = ADDRESSES["page"]
+    async with connection.transaction():
+        await connection.execute(PLAN_FOR_THESE_VALUES)
+        return await _explained(connection, page, [given.get(name, "NULL") for name in page.parameters])
+
+
+async def _explained(
+    connection: asyncpg.Connection, query: Query, values: Sequence[str]
+) -> list[dict[str, Any]]:
     await connection.execute(f"PREPARE wanted AS {query.sql}")
-    values = f"({', '.join(['NULL'] * len(query.parameters))})" if query.parameters else ""
-    explained = await connection.fetchval(f"EXPLAIN (FORMAT JSON) EXECUTE wanted {values}")
+    arguments = f"({', '.join(values)})" if values else ""
+    explained = await connection.fetchval(f"EXPLAIN (FORMAT JSON) EXECUTE wanted {arguments}")
     await connection.execute("DEALLOCATE wanted")
     return list(nodes(json.loads(explained)[0]["Plan"]))
 
@@ -148,15 +177,55 @@ async def test_pipelines_are_found_by_the_key_of_their_name(
     assert "pipeline_name_unique" in indexes(found)
 
 
+@pytest.mark.parametrize("name", ["declared", "declare", "named", "hold", "page_named"])
+async def test_addresses_are_found_by_the_key_of_their_name(
+    connection: asyncpg.Connection, name: str
+) -> None:
+    found = await plan(connection, ADDRESSES[name])
+    assert scanned(found) <= {"address_type"}
+    assert "address_name_unique" in indexes(found)
+
+
+async def test_a_page_of_all_addresses_is_read_off_the_ids_in_order(connection: asyncpg.Connection) -> None:
+    found = await plan(connection, ADDRESSES["page"])
+    assert "address_pk" in indexes(found)
+    assert not {node["Node Type"] for node in found} & {"Sort", "Incremental Sort"}
+
+
+async def test_a_page_of_types_reads_a_page_of_each_off_their_index(connection: asyncpg.Connection) -> None:
+    found = await plan(connection, ADDRESSES["page_of_types"])
+    read = {node["Index Name"]: node["Node Type"] for node in found if "Index Name" in node}
+    assert read == {"address_by_type": "Index Only Scan", "address_pk": "Index Scan"}
+    assert scanned(found) <= {"address_type"}
+
+
+@pytest.mark.parametrize("part", ["d41d8cd98f", ".d41d8", "nobody has this"])
+async def test_a_part_that_few_names_have_is_looked_up(connection: asyncpg.Connection, part: str) -> None:
+    found = await search_plan(connection, part)
+    assert scanned(found) <= {"address_type"}
+    assert indexes(found) == {"address_by_part_of_name"}
+
+
+@pytest.mark.parametrize("part", ["warehouse", "ware", "a", "."])
+async def test_a_part_that_many_names_have_is_met_on_the_way(
+    connection: asyncpg.Connection, part: str
+) -> None:
+    found = await search_plan(connection, part)
+    assert indexes(found) == {"address_pk"}
+    assert not {node["Node Type"] for node in found} & {"Sort", "Incremental Sort"}
+
+
 async def test_every_index_serves_a_statement(connection: asyncpg.Connection) -> None:
     used = {name for query in STATEMENTS.values() for name in indexes(await plan(connection, query))}
+    used |= indexes(await search_plan(connection, "few names have this"))
     rows = await connection.fetch(
         """
         SELECT indexrelid::REGCLASS::TEXT
         FROM pg_index
-        WHERE indrelid::REGCLASS::TEXT LIKE 'pipeline%'
+        WHERE indrelid::REGCLASS::TEXT LIKE ANY(ARRAY['pipeline%', 'address%'])
         """
     )
-    small = {"pipeline_type_pk", "pipeline_type_name_unique"}  # few rows: any way is fast
+    types = ("pipeline_type", "address_type")  # few rows: any way is fast
+    small = {f"{each}_{index}" for each in types for index in ("pk", "name_unique")}
     conflicts = {"pipeline_execution_external_unique"}
     assert {row[0] for row in rows} - used - small - conflicts == set()

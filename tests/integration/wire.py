@@ -22,7 +22,9 @@ FINGERPRINT = """
 SELECT (SELECT md5(COALESCE(string_agg(t::TEXT, '|' ORDER BY t.id), '')) FROM pipeline_type AS t),
     (SELECT md5(COALESCE(string_agg(p::TEXT, '|' ORDER BY p.id), '')) FROM pipeline AS p),
     (SELECT md5(COALESCE(string_agg(e::TEXT, '|' ORDER BY e.id), '')) FROM pipeline_execution AS e),
-    (SELECT count(*) FROM pipeline_execution_closure)
+    (SELECT count(*) FROM pipeline_execution_closure),
+    (SELECT md5(COALESCE(string_agg(t::TEXT, '|' ORDER BY t.id), '')) FROM address_type AS t),
+    (SELECT md5(COALESCE(string_agg(a::TEXT, '|' ORDER BY a.id), '')) FROM address AS a)
 """
 
 
@@ -52,6 +54,13 @@ class Wire:
     def pipeline(self, name: str = "orders", **fields: object) -> int:
         """The id of the pipeline as declared."""
         return int(self.declare(name, **fields)["id"])
+
+    def address(self, name: str = "shop.sales.orders", **fields: object) -> int:
+        """The id of the address as declared."""
+        body = {"name": name, "address_type_name": "postgres", "address_type_group_name": "database"} | fields
+        response = self.post("/address", body)
+        assert response.status_code in (200, 201), response.text
+        return int(json_of(response)["id"])
 
     def start(self, pipeline_id: int, **fields: object) -> int:
         """The id of the run that began."""
