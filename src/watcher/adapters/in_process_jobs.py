@@ -67,7 +67,8 @@ class InProcessJobs:
             try:
                 await self._work[job]()
             except Unavailable as error:
-                log.info("%s waits: %s", job, error)
+                if attempt == 0:
+                    log.info("%s waits: %s", job, error)
                 await asyncio.sleep(FIRST_RETRY_SECONDS * 2**attempt)
             except Exception:
                 log.exception("%s failed", job)

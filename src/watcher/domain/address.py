@@ -1,6 +1,6 @@
 """Addresses: where data lies or goes. A table, a file, a topic, a report."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol, TypedDict
@@ -58,27 +58,39 @@ class AddressDeclaration:
     address_metadata: Document | None = None
 
     def __post_init__(self) -> None:
-        setattr_ = object.__setattr__
-        setattr_(self, "name", checked_name("name", self.name, ADDRESS_NAME_LIMIT))
-        for field in ("address_type_name", "address_type_group_name"):
-            setattr_(self, field, checked_name(field, getattr(self, field), TYPE_NAME_LIMIT))
-        for field, part in self._parts():
-            checked_part(field, part)
+        place = object.__setattr__
+        place(self, "name", checked_name("name", self.name, ADDRESS_NAME_LIMIT))
+        type_name = checked_name("address_type_name", self.address_type_name, TYPE_NAME_LIMIT)
+        group_name = checked_name("address_type_group_name", self.address_type_group_name, TYPE_NAME_LIMIT)
+        place(self, "address_type_name", type_name)
+        place(self, "address_type_group_name", group_name)
+        checked_part("database_name", self.database_name)
+        checked_part("schema_name", self.schema_name)
+        checked_part("table_name", self.table_name)
+        checked_part("primary_key", self.primary_key)
         checked_document("address_metadata", self.address_metadata)
-        for field, part in self._parts_of_name().items():
+        for field, part in zip(PARTS, self._parts_of_name(), strict=False):
             if getattr(self, field) is None:
-                setattr_(self, field, part)
+                place(self, field, part)
+
+    def content(self) -> tuple[str | None, ...]:
+        """What is declared, in one spelling for all equal declarations; without the name, and what that fills."""
+        parts = [self.database_name, self.schema_name, self.table_name]
+        for turn, part in enumerate(self._parts_of_name()):
+            if parts[turn] == part:
+                parts[turn] = None
+        metadata = self.address_metadata
+        return (
+            folded(self.address_type_name),
+            folded(self.address_type_group_name),
+            *parts,
+            self.primary_key,
+            None if metadata is None else canonical("address_metadata", metadata),
+        )
 
     def digest(self) -> bytes:
-        """Tells one declared content from another; the name, and what it fills, take no part in it."""
-        filled = self._parts_of_name()
-        content = (
-            name_key(self.address_type_name),
-            name_key(self.address_type_group_name),
-            [(field, part) for field, part in self._parts() if part != filled.get(field)],
-            canonical("address_metadata", self.address_metadata),
-        )
-        return digest(repr(content))
+        """Tells one declared content from another."""
+        return digest(repr(self.content()))
 
     def key(self) -> bytes:
         return name_key(self.name)
@@ -87,14 +99,12 @@ class AddressDeclaration:
         """What this says about the type."""
         return AddressTypeDeclaration(name=self.address_type_name, group_name=self.address_type_group_name)
 
-    def _parts(self) -> list[tuple[str, str | None]]:
-        return [(field, getattr(self, field)) for field in PARTS]
-
-    def _parts_of_name(self) -> Mapping[str, str]:
+    def _parts_of_name(self) -> Sequence[str]:
         """Database, schema and table as the name has them, in the group where it does."""
+        if self.name.count(".") != 2 or folded(self.address_type_group_name) != DATABASE_GROUP:
+            return ()
         parts = [part.strip() for part in self.name.split(".")]
-        named = folded(self.address_type_group_name) == DATABASE_GROUP and len(parts) == 3 and all(parts)
-        return dict(zip(PARTS, parts, strict=False)) if named else {}
+        return parts if all(parts) else ()
 
 
 PARTS = ("database_name", "schema_name", "table_name", "primary_key")

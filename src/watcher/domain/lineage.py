@@ -13,6 +13,7 @@ from watcher.domain.document import Document, digest
 from watcher.domain.errors import Invalid, InvalidValue
 from watcher.domain.jobs import Job, Jobs
 from watcher.domain.pipeline import PipelineNotFound
+from watcher.domain.text import folded
 
 ADDRESSES_LIMIT = 20_000
 EDGES_LIMIT = 100_000
@@ -58,6 +59,15 @@ class LineageDeclaration:
         if sources + targets > ADDRESSES_LIMIT or sources * targets > EDGES_LIMIT:
             raise LineageTooLarge(sources + targets, sources * targets)
 
+    def digest(self) -> bytes:
+        """Tells one declared content from another, whatever the order and the spelling of names."""
+        sources = [folded(address.name) for address in self.sources]
+        targets = [folded(address.name) for address in self.targets]
+        contents = dict(zip(sources, self.sources, strict=True))
+        contents.update(zip(targets, self.targets, strict=True))
+        addresses = [(name, contents[name].content()) for name in sorted(contents)]
+        return digest(repr((sorted(set(sources)), sorted(set(targets)), addresses)))
+
     def keyed(self) -> "KeyedLineage":
         """The same by the keys of names, each address once."""
         sources = [address.key() for address in self.sources]
@@ -75,7 +85,7 @@ def _once(keys: Iterable[bytes]) -> Sequence[bytes]:
 
 @dataclass(frozen=True, slots=True)
 class KeyedLineage:
-    """A declaration as stores compare and keep it: what it names, by the keys of the names, in their order."""
+    """A declaration as stores keep it: what it names, by the keys of the names, in their order."""
 
     pipeline_id: int
     sources: Sequence[bytes]
@@ -87,10 +97,6 @@ class KeyedLineage:
         """What is said about the types of these addresses, by the key of the type; the last word counts."""
         types = (self.addresses[key].address_type() for key in keys)
         return {each.key(): each for each in types}
-
-    def digest(self) -> bytes:
-        """Tells one declared content from another, whatever the order and the spelling of names."""
-        return digest(repr((self.sources, self.targets, self.digests)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,7 @@ class MemoryLineage:
         history = self._declared.get(declaration.pipeline_id)
         if not history:
             return Standing(load_lineage, unchanged=False, version=None)
-        unchanged = history[-1].digest == declaration.keyed().digest()
+        unchanged = history[-1].digest == declaration.digest()
         return Standing(load_lineage, unchanged, history[-1].version)
 
     async def replace(
@@ -70,7 +70,9 @@ class MemoryLineage:
         sources, targets = [ids[key] for key in keyed.sources], [ids[key] for key in keyed.targets]
         if history:
             history[-1].valid_to = max(now, history[-1].valid_from)
-        history.append(Declared((version or 0) + 1, keyed.digest(), sorted(sources), sorted(targets), now))
+        history.append(
+            Declared((version or 0) + 1, declaration.digest(), sorted(sources), sorted(targets), now)
+        )
         wanted = {(source, target) for source in sources for target in targets}
         begun, ended = self._edges.replace(declaration.pipeline_id, wanted, now)
         return Replaced(len(begun), len(ended))

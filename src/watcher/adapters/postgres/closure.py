@@ -1,5 +1,6 @@
 """The closure of lineage in PostgreSQL."""
 
+import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -20,7 +21,10 @@ from watcher.domain.closure import (
 from watcher.domain.errors import StoreBusy
 
 SQL = load("closure")
-STARTS_AT_ONCE = 500
+STARTS_AT_ONCE = 100
+"""Reaches worked on together: as many as keep the event loop from its other work for a few milliseconds at most."""
+
+SEARCHES_AT_ONCE = 20
 WAYS = ("downstream", "upstream")
 
 
@@ -121,7 +125,9 @@ class _Side:
         while under_way:
             missing: set[int] = set()
             stopped = []
-            for search in under_way:
+            for turn, search in enumerate(under_way):
+                if turn % SEARCHES_AT_ONCE == 0:
+                    await asyncio.sleep(0)
                 if wanted := search.advance(self._steps, self._beyond):
                     missing.update(wanted)
                     stopped.append(search)

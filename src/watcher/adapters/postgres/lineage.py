@@ -1,6 +1,7 @@
 """What pipelines declared about their lineage, in PostgreSQL."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import asyncpg
@@ -36,7 +37,7 @@ class PostgresLineage:
         rows = await self._database.rows(
             SQL["standing"],
             pipeline_ids=[declaration.pipeline_id for declaration in declarations],
-            declarations=[declaration.keyed().digest() for declaration in declarations],
+            declarations=[declaration.digest() for declaration in declarations],
         )
         found = {row["position"]: row for row in rows}
         return [
@@ -47,21 +48,23 @@ class PostgresLineage:
     async def replace(
         self, declaration: LineageDeclaration, version: int | None, now: datetime
     ) -> Replaced | None:
+        """One statement where all addresses are there as declared; else all in one transaction."""
         keyed = declaration.keyed()
+        values = {
+            "pipeline_id": keyed.pipeline_id,
+            "version": version,
+            "declaration": declaration.digest(),
+            "now": now,
+        }
+        known = Known.of(keyed, await self._database.rows(SQL["known_addresses"], **_keys(keyed)))
+        if not known.changed and len(keyed.addresses) <= LONG:
+            return _replaced(await self._database.row(SQL["replace"], **known.ends(), **values))
         async with self._database.transaction() as transaction:
             if len(keyed.addresses) > LONG:
                 await transaction.replan()
-            ids = await _ensured(transaction, keyed, now)
-            row = await transaction.row(
-                SQL["replace"],
-                pipeline_id=keyed.pipeline_id,
-                version=version,
-                declaration=keyed.digest(),
-                sources=sorted(ids[key] for key in keyed.sources),
-                targets=sorted(ids[key] for key in keyed.targets),
-                now=now,
-            )
-        return Replaced(row["created"], row["ended"]) if row is not None and row["opened"] else None
+            if known.changed:
+                known = await _ensured(transaction, keyed, known.changed, now)
+            return _replaced(await transaction.row(SQL["replace"], **known.ends(), **values))
 
     async def of_pipeline(self, pipeline_id: int, as_of: datetime | None = None) -> PipelineLineage:
         async with self._database.snapshot() as snapshot:
@@ -103,29 +106,47 @@ def _standing(row: asyncpg.Record) -> Standing:
     return Standing(row["load_lineage"], bool(row["unchanged"]), row["version"])
 
 
-async def _ensured(transaction: Transaction, keyed: KeyedLineage, now: datetime) -> dict[bytes, int]:
-    """The ids of all addresses by key: created where they are missing, declared anew where they differ."""
-    keys = list(keyed.addresses)
-    known = await _known(transaction, keyed)
-    ids = {keys[row["position"] - 1]: row["id"] for row in known}
-    same = {keys[row["position"] - 1] for row in known if row["same"]}
-    changed = [key for key in keys if key not in same]
-    if not changed:
-        return ids
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What of a declaration is on record: ids by key, and the keys of what is missing or was declared otherwise."""
+
+    keyed: KeyedLineage
+    ids: dict[bytes, int]
+    changed: Sequence[bytes]
+
+    @classmethod
+    def of(cls, keyed: KeyedLineage, rows: Iterable[asyncpg.Record]) -> "Known":
+        keys = list(keyed.addresses)
+        found = {keys[row["position"] - 1]: row for row in rows}
+        changed = [key for key in keys if key not in found or not found[key]["same"]]
+        return cls(keyed, {key: row["id"] for key, row in found.items()}, changed)
+
+    def ends(self) -> dict[str, object]:
+        """The ids of both ends of the edges."""
+        return {
+            "sources": sorted(self.ids[key] for key in self.keyed.sources),
+            "targets": sorted(self.ids[key] for key in self.keyed.targets),
+        }
+
+
+def _replaced(row: asyncpg.Record | None) -> Replaced | None:
+    return Replaced(row["created"], row["ended"]) if row is not None and row["opened"] else None
+
+
+def _keys(keyed: KeyedLineage) -> dict[str, object]:
+    return {"keys": list(keyed.addresses), "declarations": [keyed.digests[key] for key in keyed.addresses]}
+
+
+async def _ensured(
+    transaction: Transaction, keyed: KeyedLineage, changed: Sequence[bytes], now: datetime
+) -> Known:
+    """Creates the addresses that are missing, and gives the others the content that is declared now."""
     for _ in range(ATTEMPTS):
         await _declare(transaction, keyed, changed, now)
-        ids = {keys[row["position"] - 1]: row["id"] for row in await _known(transaction, keyed)}
-        if len(ids) == len(keys):
-            return ids
+        known = Known.of(keyed, await transaction.rows(SQL["known_addresses"], **_keys(keyed)))
+        if len(known.ids) == len(keyed.addresses):
+            return known
     raise StoreBusy(f"an address or its type was renamed {ATTEMPTS} times while it was declared")
-
-
-async def _known(transaction: Transaction, keyed: KeyedLineage) -> list[asyncpg.Record]:
-    return await transaction.rows(
-        SQL["known_addresses"],
-        keys=list(keyed.addresses),
-        declarations=[keyed.digests[key] for key in keyed.addresses],
-    )
 
 
 async def _declare(

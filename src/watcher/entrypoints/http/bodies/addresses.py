@@ -55,7 +55,7 @@ class AddressBody(Parts):
     address_type_group_name: TypeName
 
     def declaration(self) -> AddressDeclaration:
-        return AddressDeclaration(**dict(self))
+        return AddressDeclaration(**vars(self))
 
 
 class AddressPatch(Patch, Parts):
