@@ -10,6 +10,7 @@ from pathlib import Path
 from examples.nycflights.landing import Landing, SourceMissing, write_whole
 from examples.nycflights.warehouse import LoadRefused, Warehouse
 from examples.nycflights.watcher_client import (
+    Address,
     Outcome,
     Pipeline,
     RegisteredPipeline,
@@ -20,9 +21,17 @@ from examples.nycflights.watcher_client import (
 
 DAILY, TEN_MINUTES = Threshold(1, "day"), Threshold(10, "minute")
 DAY = Pipeline("nycflights.day", "orchestration", DAILY, TEN_MINUTES)
-EXTRACT = Pipeline("nycflights.extract", "extraction", DAILY, TEN_MINUTES)
-LOAD = Pipeline("nycflights.load", "loading", DAILY, TEN_MINUTES)
-DELAY_MART = Pipeline("nycflights.delay_mart", "transformation", DAILY, TEN_MINUTES)
+
+LANDING = Address("nycflights/landing", "CSV directory", "files")
+EXTRACTED = Address("nycflights/extracted", "CSV directory", "files")
+FLIGHTS_TABLE = Address("flights.main.flights", "DuckDB table", "database")
+MART_TABLE = Address("flights.main.delay_mart", "DuckDB table", "database")
+
+EXTRACT = Pipeline("nycflights.extract", "extraction", DAILY, TEN_MINUTES, [LANDING], [EXTRACTED])
+LOAD = Pipeline("nycflights.load", "loading", DAILY, TEN_MINUTES, [EXTRACTED], [FLIGHTS_TABLE])
+DELAY_MART = Pipeline(
+    "nycflights.delay_mart", "transformation", DAILY, TEN_MINUTES, [FLIGHTS_TABLE], [MART_TABLE]
+)
 PIPELINES = (DAY, EXTRACT, LOAD, DELAY_MART)
 
 FIRST_DAY = date(2013, 1, 1)

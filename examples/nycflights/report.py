@@ -9,9 +9,10 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.tree import Tree
 
-from examples.nycflights.etl import DAY, PIPELINES, DayFailed, DayLoaded
+from examples.nycflights.answers import ExecutionRow, ExecutionTree, Level, PipelineRow, Writer
+from examples.nycflights.etl import DAY, LANDING, PIPELINES, DayFailed, DayLoaded
 from examples.nycflights.warehouse import Warehouse
-from examples.nycflights.watcher_client import ExecutionRow, ExecutionTree, PipelineRow, Watcher
+from examples.nycflights.watcher_client import Watcher
 
 LINES_AT_MOST = 31
 STATES = ("succeeded", "failed", "running")
@@ -71,6 +72,7 @@ def print_report(console: Console, watcher: Watcher) -> None:
     if newest := watcher.newest_execution(day_id):
         console.print(_execution_tree(newest, names))
     console.print(_failures(states[day_id, "failed"]))
+    console.print(_impact(watcher.impact(LANDING)))
 
 
 def print_worst_carriers(console: Console, warehouse: Warehouse) -> None:
@@ -144,6 +146,29 @@ def _failures(executions: Sequence[ExecutionRow]) -> Table:
         reason = (execution["execution_metadata"] or {}).get("error", "-")
         table.add_row(execution["next_watermark"] or "-", f"#{execution['id']}", escape(str(reason)))
     return table
+
+
+def _impact(levels: Sequence[Level]) -> Table:
+    table = Table(title=f"What breaks downstream of {LANDING.name}", title_justify="left")
+    table.add_column("steps", justify="right")
+    table.add_column("address", no_wrap=True)
+    table.add_column("written by", no_wrap=True)
+    table.add_column("last run")
+    for level in levels:
+        for address in level["addresses"]:
+            writers = address["pipelines"]
+            table.add_row(
+                str(level["depth"]),
+                address["name"],
+                "\n".join(writer["name"] for writer in writers),
+                "\n".join(_last_run(writer) for writer in writers),
+            )
+    return table
+
+
+def _last_run(writer: Writer) -> str:
+    run = writer["last_run"]
+    return "-" if run is None else f"{run['state']} {_moment(run['end_date'] or run['start_date'])}"
 
 
 def _moment(instant: str | None) -> str:

@@ -1,13 +1,15 @@
 """A small Watcher client: declare pipelines, record executions, read them back."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TypedDict, cast
+from typing import cast
 
 import httpx
+
+from examples.nycflights.answers import ExecutionRow, ExecutionTree, Level, PipelineRow
 
 RETRY_PAUSES = (0.2, 0.5, 1.0, 2.0)
 RETRIED_STATUSES = frozenset({429, 502, 503, 504})
@@ -36,13 +38,24 @@ class Threshold:
 
 
 @dataclass(frozen=True, slots=True)
+class Address:
+    """Where data lies: a directory, a table."""
+
+    name: str
+    type_name: str
+    group_name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Pipeline:
-    """What the ETL declares: how old its target may become, and how long an execution may take."""
+    """What the ETL declares: how old its target may become, how long an execution may take, what goes in and out."""
 
     name: str
     type_name: str
     freshness: Threshold
     timeliness: Threshold
+    reads: Sequence[Address] = ()
+    writes: Sequence[Address] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,43 +85,15 @@ class RunningExecution:
     outcome: Outcome = Outcome()
 
 
-class PipelineRow(TypedDict):
-    id: int
-    name: str
-    watermark: str | None
-    next_watermark: str | None
-    last_target_insert: str | None
-    last_target_update: str | None
-    last_target_soft_delete: str | None
-
-
-class ExecutionRow(TypedDict):
-    id: int
-    parent_id: int | None
-    pipeline_id: int
-    start_date: str
-    end_date: str | None
-    duration_seconds: int | None
-    completed_successfully: bool | None
-    inserts: int | None
-    updates: int | None
-    soft_deletes: int | None
-    total_rows: int | None
-    watermark: str | None
-    next_watermark: str | None
-    execution_metadata: dict[str, object] | None
-
-
-class ExecutionTree(ExecutionRow):
-    child_executions: list["ExecutionTree"]
-
-
 @dataclass(frozen=True, slots=True)
 class Watcher:
     http: httpx.Client
 
     def register(self, pipeline: Pipeline, next_watermark: str | None = None) -> RegisteredPipeline:
-        """Declare the pipeline. Watcher answers with the watermark only to whoever brings the next one."""
+        """Declare the pipeline, and what it reads and writes while Watcher wants to know.
+
+        Watcher answers with the watermark only to whoever brings the next one.
+        """
         body: dict[str, object] = {
             "name": pipeline.name,
             "pipeline_type_name": pipeline.type_name,
@@ -120,7 +105,17 @@ class Watcher:
         if next_watermark is not None:
             body["next_watermark"] = next_watermark
         row = self._request("POST", "/pipeline", body=body).json()
+        if row["load_lineage"] and (pipeline.reads or pipeline.writes):
+            self._declare_lineage(row["id"], pipeline)
         return RegisteredPipeline(row["id"], pipeline.name, row["active"], row["watermark"])
+
+    def _declare_lineage(self, pipeline_id: int, pipeline: Pipeline) -> None:
+        body = {
+            "pipeline_id": pipeline_id,
+            "source_addresses": [_declared(address) for address in pipeline.reads],
+            "target_addresses": [_declared(address) for address in pipeline.writes],
+        }
+        self._request("POST", "/address_lineage", body=body)
 
     @contextmanager
     def execution(
@@ -183,6 +178,13 @@ class Watcher:
             return None
         return cast("ExecutionTree", self._request("GET", f"/pipeline_execution/{rows[0]['id']}").json())
 
+    def impact(self, address: Address) -> list[Level]:
+        """All that lies downstream of an address by its distance; nothing when Watcher does not know it."""
+        found = self._request("GET", "/address", params={"name": address.name}).json()
+        if not found:
+            return []
+        return cast("list[Level]", self._request("GET", f"/address/{found[0]['id']}/impact").json()["levels"])
+
     def _pages(self, path: str, filters: Filters) -> Iterator[object]:
         response = self._request("GET", path, params=filters)
         yield from response.json()
@@ -215,6 +217,14 @@ def connected(url: str, api_key: str | None = None) -> Iterator[Watcher]:
     through_proxy = httpx.URL(url).host not in LOOPBACK
     with httpx.Client(base_url=url, headers=headers, timeout=10, trust_env=through_proxy) as http:
         yield Watcher(http)
+
+
+def _declared(address: Address) -> dict[str, str]:
+    return {
+        "name": address.name,
+        "address_type_name": address.type_name,
+        "address_type_group_name": address.group_name,
+    }
 
 
 def _accepted(response: httpx.Response) -> httpx.Response:

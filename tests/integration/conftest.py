@@ -10,8 +10,11 @@ from typing import Protocol
 import httpx
 import pytest
 
+from examples.nycflights import dataset
+from examples.nycflights.landing import Landing
 from tests.contract.world import EMPTYING
 from tests.integration.clusters import QUICK, end_server, temporary
+from tests.integration.flights import Site
 from tests.integration.programs import Program, served
 from tests.integration.wire import Wire
 from tests.server import execute
@@ -102,3 +105,15 @@ def used_home() -> Iterator[Path]:
 def home(used_home: Path) -> Iterator[Path]:
     yield used_home
     end_server(used_home)
+
+
+@pytest.fixture(scope="session")
+def flights() -> dataset.Flights:
+    """The data set of the flights example."""
+    return dataset.Flights.read(dataset.fetch())
+
+
+@pytest.fixture
+def site(watcher_url: str, tmp_path: Path, flights: dataset.Flights) -> Site:
+    """The flights example, reporting to a Watcher that knows nothing yet."""
+    return Site(watcher_url, tmp_path, Landing(tmp_path / "landing"), flights)

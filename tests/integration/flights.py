@@ -15,8 +15,9 @@ import httpx
 import pytest
 
 from examples.nycflights import dataset, etl, warehouse
+from examples.nycflights.answers import ExecutionRow, ExecutionTree
 from examples.nycflights.landing import Landing
-from examples.nycflights.watcher_client import ExecutionRow, ExecutionTree, connected
+from examples.nycflights.watcher_client import connected
 
 FIRST = etl.FIRST_DAY
 SECOND, THIRD, FOURTH = (FIRST + timedelta(days=n) for n in (1, 2, 3))
@@ -53,7 +54,7 @@ class Site:
         rows = self.get("/pipeline_execution", pipeline_id=pipeline_id).json()
         return [self.get(f"/pipeline_execution/{row['id']}").json() for row in reversed(rows)]
 
-    def get(self, path: str, **filters: int) -> httpx.Response:
+    def get(self, path: str, **filters: int | str) -> httpx.Response:
         return httpx.get(f"{self.url}{path}", params=filters, trust_env=False).raise_for_status()
 
     def names(self) -> dict[int, str]:

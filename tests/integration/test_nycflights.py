@@ -1,8 +1,8 @@
 """The flights example against a running Watcher: what it loads, and what Watcher then knows."""
 
+import re
 from collections.abc import Callable
 from datetime import date, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -23,16 +23,6 @@ from tests.integration.flights import (
     source_rows,
     wind_back,
 )
-
-
-@pytest.fixture(scope="session")
-def flights() -> dataset.Flights:
-    return dataset.Flights.read(dataset.fetch())
-
-
-@pytest.fixture
-def site(watcher_url: str, tmp_path: Path, flights: dataset.Flights) -> Site:
-    return Site(watcher_url, tmp_path, Landing(tmp_path / "landing"), flights)
 
 
 def test_the_data_set_is_the_year_2013(flights: dataset.Flights) -> None:
@@ -254,6 +244,12 @@ def test_the_command_line_runs_reports_and_tells_failure(
     printed = capsys.readouterr().out
     assert "2013-01-02  failed in nycflights.extract" in printed
     assert "Failed days, newest first" in printed
+    impact = printed[printed.index("What breaks downstream of nycflights/landing") :]
+    assert re.findall(r"(\d) │ (\S+) +│ (\S+)", impact) == [
+        ("1", "nycflights/extracted", "nycflights.extract"),
+        ("2", "flights.main.flights", "nycflights.load"),
+        ("3", "flights.main.delay_mart", "nycflights.delay_mart"),
+    ]
 
 
 def test_the_demo_repairs_what_it_broke(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
