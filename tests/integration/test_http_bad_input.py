@@ -56,6 +56,8 @@ START: Json = {
     "next_watermark": "2",
     "external_id": "3",
 }
+PARTS: Json = {"database_name": "d", "schema_name": "s", "table_name": "t", "primary_key": "k"}
+PARTS |= {"address_metadata": {}}
 VALID: dict[tuple[str, str], Json] = {
     ("POST", "/pipeline"): {
         "name": "new",
@@ -77,6 +79,11 @@ VALID: dict[tuple[str, str], Json] = {
     | MUTES,
     ("POST", "/pipeline_type"): {"name": "new"} | SPANS | MUTES,
     ("PATCH", "/pipeline_type"): {"id": 1, "name": "new"} | SPANS | MUTES,
+    ("POST", "/address_type"): {"name": "new", "group_name": "group"},
+    ("PATCH", "/address_type"): {"id": 1, "name": "new", "group_name": "group"},
+    ("POST", "/address"): {"name": "new", "address_type_name": "type", "address_type_group_name": "group"}
+    | PARTS,
+    ("PATCH", "/address"): {"id": 1, "name": "new", "address_type_id": 1} | PARTS,
     ("POST", "/start_pipeline_execution"): START | {"parent_id": 1},
     ("POST", "/end_pipeline_execution"): {"id": 1} | OUTCOME,
     ("POST", "/pipeline_execution/bulk"): {"executions": [START | OUTCOME]},
@@ -119,7 +126,8 @@ WRONG_DOCUMENT: list[object] = [
 
 
 WRONG: list[tuple[str, list[object]]] = [
-    ("name|pipeline_type_name", WRONG_TEXT + WRONG_NAME),
+    ("name|pipeline_type_name|group_name|address_type_.*name", WRONG_TEXT + WRONG_NAME),
+    ("database_name|schema_name|table_name|primary_key", [*WRONG_TEXT, 1]),
     (".*watermark", WRONG_TEXT),
     ("external_id", [*WRONG_TEXT, "x" * 201, 1]),
     (".*_datepart", WRONG_DATEPART),
@@ -140,11 +148,16 @@ def _wrong(field: str) -> list[object]:
 
 @pytest.fixture
 def known(wire: Wire) -> Iterator[Wire]:
-    """A pipeline, its type and a running execution, each with the id 1; nothing may have changed at the end."""
-    wire.start(wire.pipeline(pipeline_type_name="load"), start_date=TIME)
+    """One of everything, each with the id 1, the execution running; nothing may have changed at the end."""
+    _make_known(wire)
     before = wire.fingerprint()
     yield wire
     assert wire.fingerprint() == before
+
+
+def _make_known(wire: Wire) -> None:
+    wire.start(wire.pipeline(pipeline_type_name="load"), start_date=TIME)
+    wire.address()
 
 
 def _encoded(body: object) -> bytes:
@@ -162,7 +175,7 @@ def _refused(wire: Wire, method: str, path: str, content: bytes) -> Json:
 
 @pytest.mark.parametrize(("method", "path"), OPERATIONS)
 def test_the_bodies_that_are_broken_below_are_whole(wire: Wire, method: str, path: str) -> None:
-    wire.start(wire.pipeline(pipeline_type_name="load"), start_date=TIME)
+    _make_known(wire)
 
     assert wire.client.request(method, path, content=_encoded(VALID[method, path])).is_success
 

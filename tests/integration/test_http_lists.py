@@ -5,15 +5,16 @@ import pytest
 
 from tests.integration.wire import NOBODY, Json, Wire, answer, problem
 
-LISTS = ["/pipeline", "/pipeline_type", "/pipeline_execution"]
+LISTS = ["/pipeline", "/pipeline_type", "/pipeline_execution", "/address", "/address_type"]
 
 
 @pytest.fixture
 def many(wire: Wire) -> Wire:
-    """Seven pipelines, types and executions; the executions start as they were made, the last two at once."""
+    """Seven of everything; the executions start as they were made, the last two at once."""
     for number in range(7):
         pipeline = wire.pipeline(f"pipeline {number}", pipeline_type_name=f"type {number}")
         wire.start(pipeline, start_date=f"2026-03-01T12:00:0{min(number, 5)}Z")
+        wire.address(f"address {number}", address_type_name=f"type {number}")
     return wire
 
 

@@ -26,6 +26,13 @@ ROWS = {
         SELECT p.id, '2026-01-01', '2026-01-02', TRUE, 5
         FROM pipeline AS p
     """,
+    "0003": """
+        INSERT INTO address_type (name, name_key, group_name, group_key, declaration, created_at)
+        VALUES ('postgres', 'postgres', 'database', 'database', '', '2026-01-01');
+        INSERT INTO address (name, name_key, name_folded, declaration, address_type_id, created_at)
+        SELECT n, n::TEXT::BYTEA, n, '', t.id, '2026-01-01'
+        FROM generate_series(1, 9) AS n, address_type AS t
+    """,
 }
 
 
