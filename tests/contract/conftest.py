@@ -8,6 +8,7 @@ from pydantic import SecretStr
 
 from tests.contract.world import EMPTYING, TABLES, StoppedClock, World
 from tests.server import execute
+from watcher.adapters.memory.jobs import MemoryJobs
 from watcher.container import Container, closing
 from watcher.settings import MEMORY, Settings
 
@@ -27,12 +28,13 @@ def dsn(store: str, request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 async def world(store: str, dsn: str) -> AsyncIterator[World]:
-    """An empty record, wired by the container with its clock stopped at noon."""
+    """An empty record, wired by the container with its clock stopped at noon, and nobody to do its jobs."""
     if store == "postgres":
         await execute(dsn, *EMPTYING)
     container = Container(settings=Settings(database_url=SecretStr(dsn)))
     clock = StoppedClock()
     container.clock.override(providers.Object(clock))
+    container.jobs.override(providers.Object(MemoryJobs()))
     async with closing(container):
         yield World(store, dsn, container, clock)
         assert connections_in_use(container) == 0

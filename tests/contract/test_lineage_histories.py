@@ -3,26 +3,29 @@
 `HYPOTHESIS_PROFILE=thorough` tries many more.
 """
 
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+import asyncio
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import hypothesis.strategies as st
-import networkx
 import pytest
 from dependency_injector import providers
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
+from tests.contract.lineage_model import Declared, Model
+from tests.contract.reaches import kept_reaches, true_reaches
 from tests.contract.test_histories import world
 from tests.contract.twins import LoopThread
-from tests.contract.world import EMPTYING, World
+from tests.contract.world import EMPTYING, World, placed
 from tests.server import execute
 from watcher.adapters.memory.jobs import MemoryJobs
-from watcher.domain.address import AddressDeclaration
-from watcher.domain.lineage import LineageDeclaration
-from watcher.domain.lineage_graph import Direction, Graph, Route, Surroundings
+from watcher.domain.address import AddressNotFound
+from watcher.domain.lineage import HistoryPruned, LineageDeclaration, LineageDeclared, Outcome
+from watcher.domain.lineage_graph import Direction, Impact, Route, Surroundings
 from watcher.settings import MEMORY
 
 ADDRESSES = 9
@@ -30,183 +33,211 @@ PIPELINES = 4
 REACH_LIMIT = 3
 """Small, so that reaches grow beyond it and come back all the time."""
 
-Owners = dict[int, set[tuple[int, int]]]
+STARTS_AT_EACH_STEP = 2
+POSTGRES_SHARE = 2
+"""PostgreSQL lives through one history for so many in memory."""
+
 some_addresses = st.sets(st.integers(0, ADDRESSES - 1), max_size=3)
 pipelines = st.integers(0, PIPELINES - 1)
 addresses = st.integers(0, ADDRESSES - 1)
+ways = st.sampled_from(Direction)
+declarations = st.tuples(pipelines, some_addresses, some_addresses).filter(lambda drawn: drawn[1] | drawn[2])
+Drawn = tuple[int, set[int], set[int]]
 
 
-def address(number: int) -> AddressDeclaration:
-    return AddressDeclaration(
-        name=f"address {number}", address_type_name="postgres", address_type_group_name="database"
-    )
+@dataclass(slots=True)
+class Told:
+    """How much was tried."""
+
+    histories: int = 0
+    steps: int = 0
+    questions: int = 0
 
 
 class LineageHistories(RuleBasedStateMachine):
-    """One record of lineage, and beside it what each pipeline owns, kept as sets of pairs."""
+    """One record of lineage, and beside it what each pipeline declared."""
 
-    def __init__(self, loop: LoopThread, here: World) -> None:
+    def __init__(self, loop: LoopThread, here: World, told: Told) -> None:
         super().__init__()
-        self.loop, self.world = loop, here
-        self.owned: Owners = {}
-        self.past: list[tuple[datetime, Owners]] = []
+        self.loop, self.world, self.watcher, self.told = loop, here, here.watcher, told
+        self.model = Model()
+        self.past: list[tuple[datetime, Model]] = []
+        self.kept_since: datetime | None = None
+        self.turn = 0
+        told.histories += 1
         if here.store == "postgres":
-            loop.run(execute(here.dsn, *EMPTYING))
+            loop.run(execute(here.dsn, ";".join(EMPTYING)))
 
     @initialize()
     def all_are_there(self) -> None:
-        watcher = self.world.watcher
-        now = self.world.clock.now()
+        self.names = [f"address {number}" for number in range(ADDRESSES)]
         self.pipelines = [self.loop.run(self.world.pipeline(f"pipeline {n}")) for n in range(PIPELINES)]
-        declared = [self.loop.run(watcher.addresses.declare(address(n), now)) for n in range(ADDRESSES)]
-        self.addresses = [each.id for each in declared]
+        self.addresses = [self.loop.run(self.world.address(name)) for name in self.names]
 
-    @rule(which=pipelines, reads=some_addresses, writes=some_addresses)
-    def declare(self, which: int, reads: set[int], writes: set[int]) -> None:
-        if not reads and not writes:
-            return
-        declaration = LineageDeclaration(
-            pipeline_id=self.pipelines[which],
-            sources=[address(each) for each in sorted(reads)],
-            targets=[address(each) for each in sorted(writes)],
-        )
-        before = self.owned.get(which, set())
-        after = {(self.addresses[s], self.addresses[t]) for s in reads for t in writes}
-        declared = self.loop.run(self.world.watcher.declare_lineage(declaration))
-        assert (declared.created, declared.ended) == (len(after - before), len(before - after))
-        self.owned = {**self.owned, which: after}
+    @rule(drawn=declarations)
+    def declare(self, drawn: Drawn) -> None:
+        self.declared(drawn, self.loop.run(self.watcher.declare_lineage(self.declaration(drawn))))
+
+    @rule(drawn=st.lists(declarations, min_size=2, max_size=PIPELINES, unique_by=lambda each: each[0]))
+    def declare_at_once(self, drawn: list[Drawn]) -> None:
+        for one, answer in zip(drawn, self.loop.run(self.all_declared(drawn)), strict=True):
+            self.declared(one, answer)
+
+    @rule(which=pipelines, drawn=st.lists(declarations, min_size=2, max_size=3))
+    def replace_one_at_once(self, which: int, drawn: list[Drawn]) -> None:
+        """One of them is the last, and stands whole."""
+        drawn = [(which, reads, writes) for _, reads, writes in drawn]
+        self.loop.run(self.all_declared(drawn))
+        held = self.loop.run(self.watcher.lineage.of_pipeline(self.pipelines[which]))
+        assert held.declared_at in {self.model.last(held.pipeline_id).declared_at, self.world.clock.now()}
+        ids = [each.id for each in held.sources], [each.id for each in held.targets]
+        last = next(each for each in map(self.said, drawn) if each.ids() == ids)
+        self.model = self.model.put(held.pipeline_id, replace(last, declared_at=held.declared_at))
+
+    @rule(drawn=declarations, entries=st.integers(1, 4))
+    def declare_while_the_closure_is_maintained(self, drawn: Drawn, entries: int) -> None:
+        async def both() -> LineageDeclared:
+            declaration = self.declaration(drawn)
+            answer, _ = await asyncio.gather(
+                self.watcher.declare_lineage(declaration), self.watcher.closure.maintain(entries)
+            )
+            return answer
+
+        self.declared(drawn, self.loop.run(both()))
+
+    @rule(which=addresses)
+    def rename(self, which: int) -> None:
+        old, new = self.names[which], f"Address {which}, {self.turn}"
+        self.names[which] = new
+        change = self.watcher.change_address(self.addresses[which], {"name": new})
+        assert self.loop.run(change).name == new
+        question = Surroundings(start=new.upper(), depth=2)
+        graph = self.loop.run(self.watcher.lineage_graph.around(question))
+        assert graph.nodes[0].name == new
+        self.model.check_graph(graph, question, self.addresses[which])
+        with pytest.raises(AddressNotFound):
+            self.loop.run(self.watcher.lineage_graph.around(Surroundings(start=old)))
 
     @rule(entries=st.integers(1, 4))
     def maintain_some(self, entries: int) -> None:
-        self.loop.run(self.world.watcher.closure.maintain(entries))
+        self.loop.run(self.watcher.closure.maintain(entries))
 
     @rule()
     def maintain_all(self) -> None:
-        self.loop.run(self.world.watcher.maintain_closure())
+        self.loop.run(self.watcher.maintain_closure())
         self.the_closure_is_whole()
 
     @rule()
     def rebuild(self) -> None:
-        self.loop.run(self.world.watcher.rebuild_closure())
+        self.loop.run(self.watcher.rebuild_closure())
         self.the_closure_is_whole()
 
     @rule()
     def time_passes(self) -> None:
-        self.past.append((self.world.clock.now(), self.owned))
+        self.past.append((self.world.clock.now(), self.model))
         self.world.clock.instant += timedelta(minutes=1)
 
-    @rule(
-        start=addresses,
-        way=st.sampled_from(Direction),
-        depth=st.integers(1, 4),
-        limit=st.integers(1, ADDRESSES),
-    )
-    def look_around(self, start: int, way: Direction, depth: int, limit: int) -> None:
-        self.same_surroundings(self.owned, start, way, depth, limit, None)
-
-    @rule(start=addresses, way=st.sampled_from(Direction), turn=st.integers(0, 100))
-    def look_back(self, start: int, way: Direction, turn: int) -> None:
+    @rule(turn=st.integers(0, 100))
+    def prune(self, turn: int) -> None:
         if self.past:
-            as_of, owned = self.past[turn % len(self.past)]
-            self.same_surroundings(owned, start, way, ADDRESSES, ADDRESSES, as_of)
+            before = self.past[turn % len(self.past)][0]
+            while self.loop.run(self.watcher.lineage.prune(before, 3)):
+                pass
+            self.kept_since = max(before, self.kept_since or before)
 
-    @rule(start=addresses, goal=addresses)
-    def find_the_way(self, start: int, goal: int) -> None:
-        graph = self.graph(self.owned)
-        here, there = self.addresses[start], self.addresses[goal]
-        paths = self.loop.run(
-            self.world.watcher.lineage_graph.between(Route(start=here, goal=there, limit=1_000))
-        )
-        if not networkx.has_path(graph, here, there):
-            assert (paths.length, paths.paths, paths.nodes, paths.edges) == (None, (), (), ())
+    @rule(start=addresses, way=ways, depth=st.integers(1, 4), limit=st.integers(1, ADDRESSES))
+    def look_around(self, start: int, way: Direction, depth: int, limit: int) -> None:
+        self.check_around(start, way, depth, limit)
+
+    @rule(start=addresses, way=ways, which=pipelines, turn=st.integers(0, 100), seconds=st.integers(0, 59))
+    def look_back(self, start: int, way: Direction, which: int, turn: int, seconds: int) -> None:
+        if not self.past:
             return
-        expected = sorted(map(list, networkx.all_shortest_paths(graph, here, there)))
-        assert (paths.length, sorted(paths.paths)) == (len(expected[0]) - 1, expected)
-        assert {node.id: node.depth for node in paths.nodes} == {
-            each: depth for path in expected for depth, each in enumerate(path)
-        }
-        steps = {step for path in expected for step in zip(path, path[1:], strict=False)}
-        assert {(edge.source, edge.target) for edge in paths.edges} == steps
+        as_of, model = self.past[turn % len(self.past)]
+        as_of += timedelta(seconds=seconds)
+        question = Surroundings(start=self.addresses[start], direction=way, as_of=as_of)
+        if self.kept_since is not None and as_of < self.kept_since:
+            for refused in (
+                self.watcher.lineage_graph.around(question),
+                self.watcher.lineage.of_pipeline(self.pipelines[which], as_of),
+            ):
+                with pytest.raises(HistoryPruned):
+                    self.loop.run(refused)
+            return
+        graph = self.loop.run(self.watcher.lineage_graph.around(question))
+        model.check_graph(graph, question, self.addresses[start])
+        self.check_of_pipeline(model, which, as_of)
+
+    @rule(start=addresses, goal=addresses, limit=st.sampled_from([1, 2, 1_000]))
+    def find_the_way(self, start: int, goal: int, limit: int) -> None:
+        here, there = self.addresses[start], self.addresses[goal]
+        question = Route(start=here, goal=there, limit=limit)
+        paths = self.loop.run(self.watcher.lineage_graph.between(question))
+        self.model.check_paths(paths, question, here, there)
+
+    @rule(start=addresses)
+    def tell_the_impact(self, start: int) -> None:
+        question = Surroundings(start=self.addresses[start], direction=Direction.DOWNSTREAM)
+        graph = self.loop.run(self.watcher.lineage_graph.around(question))
+        self.model.check_impact(Impact.of(graph), self.addresses[start])
+
+    @rule(which=pipelines)
+    def ask_a_pipeline(self, which: int) -> None:
+        self.check_of_pipeline(self.model, which, None)
 
     @invariant()
     def nobody_sees_an_older_graph(self) -> None:
-        for start in range(ADDRESSES if hasattr(self, "addresses") else 0):
-            self.same_surroundings(self.owned, start, Direction.BOTH, ADDRESSES, ADDRESSES, None)
+        self.told.steps += 1
+        if hasattr(self, "addresses"):
+            for _ in range(STARTS_AT_EACH_STEP):
+                self.turn += 1
+                self.check_around(self.turn % ADDRESSES, Direction.BOTH, ADDRESSES, ADDRESSES)
 
     def the_closure_is_whole(self) -> None:
-        verified = self.loop.run(self.world.watcher.closure.verify())
+        verified = self.loop.run(self.watcher.closure.verify())
         assert (verified.pending, verified.wrong) == (0, [])
-        graph = self.graph(self.owned)
-        for way, side in self.loop.run(kept(self.world)).items():
-            directed = graph if way is Direction.DOWNSTREAM else graph.reverse()
-            for start in self.addresses:
-                reach = dict(networkx.single_source_shortest_path_length(directed, start))
-                del reach[start]
-                assert side.get(start, {}) == (reach if len(reach) <= REACH_LIMIT else None), (way, start)
+        assert self.loop.run(kept_reaches(self.world)) == true_reaches(self.model.pairs(), REACH_LIMIT)
 
-    def same_surroundings(
-        self, owned: Owners, start: int, way: Direction, depth: int, limit: int, as_of: datetime | None
-    ) -> None:
-        question = Surroundings(
-            start=self.addresses[start], direction=way, depth=depth, limit=limit, as_of=as_of
+    def check_around(self, start: int, way: Direction, depth: int, limit: int) -> None:
+        self.told.questions += 1
+        here = self.addresses[start]
+        question = Surroundings(start=here, direction=way, depth=depth, limit=limit)
+        self.model.check_graph(self.loop.run(self.watcher.lineage_graph.around(question)), question, here)
+
+    def check_of_pipeline(self, model: Model, which: int, as_of: datetime | None) -> None:
+        held = self.loop.run(self.watcher.lineage.of_pipeline(self.pipelines[which], as_of))
+        expected = model.last(self.pipelines[which])
+        assert ([each.id for each in held.sources], [each.id for each in held.targets]) == expected.ids()
+        assert held.declared_at == expected.declared_at
+
+    def declared(self, drawn: Drawn, answer: LineageDeclared) -> None:
+        pipeline_id, said = self.pipelines[drawn[0]], self.said(drawn)
+        before = self.model.last(pipeline_id)
+        assert (answer.outcome is Outcome.UNCHANGED) == before.same(said)
+        assert (answer.created, answer.ended) == (
+            len(said.pairs - before.pairs),
+            len(before.pairs - said.pairs),
         )
-        answer = self.loop.run(self.world.watcher.lineage_graph.around(question))
-        self.same(answer, owned, question)
+        self.model = self.model.replaced(pipeline_id, said)
 
-    def same(self, answer: Graph, owned: Owners, question: Surroundings) -> None:
-        graph = self.graph(owned)
-        depths: dict[int, int] = {}
-        for way in question.direction.single():
-            directed = graph if way is Direction.DOWNSTREAM else graph.reverse()
-            lengths = networkx.single_source_shortest_path_length(
-                directed, int(question.start), question.depth
-            )
-            for each, depth in dict(lengths).items():
-                depths[each] = min(depth, depths.get(each, depth))
-        expected = sorted(depths.items(), key=lambda item: (item[1], item[0]))
-        assert [(node.id, node.depth) for node in answer.nodes] == expected[: question.limit]
-        assert answer.truncated == (len(expected) > question.limit)
-        shown = {each for each, _ in expected[: question.limit]}
-        owners: defaultdict[tuple[int, int], list[int]] = defaultdict(list)
-        for which, pairs in sorted(owned.items()):
-            for pair in pairs:
-                owners[pair].append(self.pipelines[which])
-        edges = [(edge.source, edge.target, [owner.id for owner in edge.pipelines]) for edge in answer.edges]
-        assert edges == [(*pair, owners[pair]) for pair in sorted(owners) if shown.issuperset(pair)]
+    def said(self, drawn: Drawn) -> Declared:
+        ids = dict(zip(self.names, self.addresses, strict=True))
+        reads, writes = ([self.names[each] for each in side] for side in drawn[1:])
+        return Declared(
+            {name: ids[name] for name in reads}, {name: ids[name] for name in writes}, self.world.clock.now()
+        )
 
-    def graph(self, owned: Owners) -> "networkx.DiGraph[int]":
-        graph: networkx.DiGraph[int] = networkx.DiGraph()
-        graph.add_nodes_from(self.addresses)
-        graph.add_edges_from(pair for pairs in owned.values() for pair in pairs)
-        return graph
+    def declaration(self, drawn: Drawn) -> LineageDeclaration:
+        which, reads, writes = drawn
+        return LineageDeclaration(
+            pipeline_id=self.pipelines[which],
+            sources=[placed(self.names[each]) for each in reads],
+            targets=[placed(self.names[each].upper()) for each in writes],
+        )
 
-
-async def kept(here: World) -> dict[Direction, dict[int, Any]]:
-    """The reaches that the closure keeps, None where they are too large; read from the store itself."""
-    if here.store == "memory":
-        return here.container.memory_closure().reaches
-    return await kept_in_tables(here.dsn)
-
-
-async def kept_in_tables(dsn: str) -> dict[Direction, dict[int, Any]]:
-    import asyncpg
-
-    found: dict[Direction, dict[int, Any]] = {}
-    connection = await asyncpg.connect(dsn)
-    try:
-        pairs = await connection.fetch("SELECT * FROM address_lineage_closure")
-        for way in Direction.BOTH.single():
-            counts = await connection.fetch(f"SELECT address_id, {way} FROM address_lineage_reach")
-            side: dict[int, Any] = {each: {} if count is not None else None for each, count in counts}
-            start, end = ("ancestor_id", "descendant_id")[:: 1 if way is Direction.DOWNSTREAM else -1]
-            for row in pairs:
-                if row[way]:
-                    side[row[start]][row[end]] = row["depth"]
-            assert all(count == len(side[each] or ()) for each, count in counts if count is not None)
-            found[way] = side
-    finally:
-        await connection.close()
-    return found
+    async def all_declared(self, drawn: list[Drawn]) -> list[LineageDeclared]:
+        declarations = [self.declaration(each) for each in drawn]
+        return await asyncio.gather(*(self.watcher.declare_lineage(each) for each in declarations))
 
 
 @pytest.fixture
@@ -216,14 +247,6 @@ def loop() -> Iterator[LoopThread]:
     thread.close()
 
 
-def played(loop: LoopThread, here: World, **options: Any) -> None:
-    class HistoriesHere(LineageHistories):
-        def __init__(self) -> None:
-            super().__init__(loop, here if here.store == "postgres" else prepared("memory", MEMORY))
-
-    run_state_machine_as_test(HistoriesHere, settings=settings(stateful_step_count=30, **options))
-
-
 def prepared(store: str, dsn: str) -> World:
     here = world(store, dsn)
     here.container.reach_limit.override(providers.Object(REACH_LIMIT))
@@ -231,13 +254,35 @@ def prepared(store: str, dsn: str) -> World:
     return here
 
 
-def test_every_history_of_lineage_is_that_of_networkx_in_memory(loop: LoopThread) -> None:
-    played(loop, prepared("memory", MEMORY))
+def played(loop: LoopThread, here: World, **options: Any) -> str:
+    told = Told()
+
+    class HistoriesHere(LineageHistories):
+        def __init__(self) -> None:
+            super().__init__(loop, here if here.store == "postgres" else prepared("memory", MEMORY), told)
+
+    run_state_machine_as_test(HistoriesHere, settings=settings(stateful_step_count=20, **options))
+    return (
+        f"\nLineage in {here.store}: {told.histories:,} histories, {told.steps:,} steps, "
+        f"{told.questions:,} surroundings compared\n"
+    )
 
 
-def test_every_history_of_lineage_is_that_of_networkx_in_postgres(loop: LoopThread, database: str) -> None:
+def test_every_history_of_lineage_is_that_of_networkx_in_memory(
+    loop: LoopThread, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = played(loop, prepared("memory", MEMORY))
+    with capsys.disabled():
+        sys.stdout.write(told)
+
+
+def test_every_history_of_lineage_is_that_of_networkx_in_postgres(
+    loop: LoopThread, database: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     here = prepared("postgres", database)
     try:
-        played(loop, here)
+        told = played(loop, here, max_examples=settings().max_examples // POSTGRES_SHARE)
     finally:
         loop.run(here.container.database().close())
+    with capsys.disabled():
+        sys.stdout.write(told)

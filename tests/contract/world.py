@@ -1,9 +1,11 @@
 """A Watcher to put questions to, whatever store is behind it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TypedDict, Unpack
 
+from watcher.adapters.memory.jobs import MemoryJobs
 from watcher.container import Container, Watcher
 from watcher.domain.address import Address, AddressDeclaration, Addresses, AddressFilter
 from watcher.domain.address_type import AddressType, AddressTypes
@@ -11,6 +13,7 @@ from watcher.domain.document import Document
 from watcher.domain.errors import WatcherError
 from watcher.domain.execution import End, Execution, Outcome, Start
 from watcher.domain.executions import Ended, Executions, Started
+from watcher.domain.lineage import LineageDeclaration, LineageDeclared
 from watcher.domain.page import Page
 from watcher.domain.pipeline import Pipeline, PipelineDeclaration, Pipelines
 from watcher.domain.pipeline_type import PipelineType, PipelineTypes
@@ -31,10 +34,10 @@ TABLES = (
     "pipeline_type",
 )
 EMPTYING = (
-    *(f"DELETE FROM {table}" for table in TABLES),  # noqa: S608, names of our own
     "UPDATE lineage_upkeep SET pruned_before = NULL",
+    *(f"DELETE FROM {table}" for table in TABLES),  # noqa: S608, names of our own
 )
-"""What empties the record, a hundred times faster than TRUNCATE does."""
+"""What empties the record, a hundred times faster than TRUNCATE does. First it waits for who maintains the closure."""
 
 NOBODY = 2**62
 """An id that nothing has."""
@@ -146,6 +149,13 @@ class World:
     def executions(self) -> Executions:
         return self.container.executions()
 
+    @property
+    def jobs(self) -> MemoryJobs:
+        """What was announced; nobody does it."""
+        jobs = self.container.jobs()
+        assert isinstance(jobs, MemoryJobs)
+        return jobs
+
     async def pipeline(self, name: str = "orders", **fields: Unpack[Declaring]) -> int:
         """The id of the pipeline as declared."""
         (declared,) = await self.pipelines.declare([declaration(name, **fields)], self.clock.now())
@@ -154,6 +164,17 @@ class World:
     async def address(self, name: str = "shop.sales.orders", **fields: Unpack[Placing]) -> int:
         """The id of the address as declared."""
         return (await self.addresses.declare(placed(name, **fields), self.clock.now())).id
+
+    async def lineage(
+        self, pipeline_id: int, sources: Iterable[str] = (), targets: Iterable[str] = ()
+    ) -> LineageDeclared:
+        """The answer to a declaration of addresses by name."""
+        declared = LineageDeclaration(
+            pipeline_id=pipeline_id,
+            sources=[placed(name) for name in sources],
+            targets=[placed(name) for name in targets],
+        )
+        return await self.watcher.declare_lineage(declared)
 
     async def start(self, pipeline_id: int, seconds: float = 0, **fields: Unpack[Starting]) -> int:
         """The id of the run that began."""
