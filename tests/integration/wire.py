@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -24,7 +24,9 @@ SELECT (SELECT md5(COALESCE(string_agg(t::TEXT, '|' ORDER BY t.id), '')) FROM pi
     (SELECT md5(COALESCE(string_agg(e::TEXT, '|' ORDER BY e.id), '')) FROM pipeline_execution AS e),
     (SELECT count(*) FROM pipeline_execution_closure),
     (SELECT md5(COALESCE(string_agg(t::TEXT, '|' ORDER BY t.id), '')) FROM address_type AS t),
-    (SELECT md5(COALESCE(string_agg(a::TEXT, '|' ORDER BY a.id), '')) FROM address AS a)
+    (SELECT md5(COALESCE(string_agg(a::TEXT, '|' ORDER BY a.id), '')) FROM address AS a),
+    (SELECT md5(COALESCE(string_agg(d::TEXT, '|' ORDER BY d.id), '')) FROM lineage_declaration AS d),
+    (SELECT md5(COALESCE(string_agg(l::TEXT, '|' ORDER BY l.id), '')) FROM address_lineage AS l)
 """
 
 
@@ -57,10 +59,32 @@ class Wire:
 
     def address(self, name: str = "shop.sales.orders", **fields: object) -> int:
         """The id of the address as declared."""
-        body = {"name": name, "address_type_name": "postgres", "address_type_group_name": "database"} | fields
-        response = self.post("/address", body)
+        response = self.post("/address", table(name, **fields))
         assert response.status_code in (200, 201), response.text
         return int(json_of(response)["id"])
+
+    def declare_lineage(
+        self, pipeline_id: int, sources: Iterable[str | Json], targets: Iterable[str | Json]
+    ) -> httpx.Response:
+        """Addresses by their bodies, or tables by their names."""
+        body = {
+            "pipeline_id": pipeline_id,
+            "source_addresses": [table(each) if isinstance(each, str) else each for each in sources],
+            "target_addresses": [table(each) if isinstance(each, str) else each for each in targets],
+        }
+        return self.post("/address_lineage", body)
+
+    def flows(self, pipeline: str, sources: Iterable[str], targets: Iterable[str]) -> int:
+        """The id of the pipeline that from now on reads and writes these tables."""
+        identity = self.pipeline(pipeline)
+        response = self.declare_lineage(identity, sources, targets)
+        assert response.status_code in (200, 201), response.text
+        return identity
+
+    def around(self, name: str, direction: str = "both", **query: str | int) -> Json:
+        """The graph around an address."""
+        found: Json = self.get("/address_lineage", name=name, direction=direction, **query)
+        return found
 
     def start(self, pipeline_id: int, **fields: object) -> int:
         """The id of the run that began."""
@@ -79,6 +103,28 @@ class Wire:
         """Differs when anything in the database does."""
         (row,) = asyncio.run(fetch(self.dsn, FINGERPRINT))
         return row
+
+
+def table(name: str, **fields: object) -> Json:
+    """The body of an address."""
+    return {"name": name, "address_type_name": "postgres", "address_type_group_name": "database"} | fields
+
+
+def depths(graph: Json) -> dict[str, int]:
+    """How far each address of a graph is."""
+    return {node["name"]: node["depth"] for node in graph["nodes"]}
+
+
+def edges(graph: Json) -> dict[tuple[str, str], list[str]]:
+    """The names of the pipelines by those of the addresses that they connect."""
+    names = {node["id"]: node["name"] for node in graph["nodes"]}
+    assert len(names) == len(graph["nodes"])
+    found = {
+        (names[edge["source"]], names[edge["target"]]): [owner["name"] for owner in edge["pipelines"]]
+        for edge in graph["edges"]
+    }
+    assert len(found) == len(graph["edges"])
+    return found
 
 
 def answer(response: httpx.Response, status: int) -> Any:

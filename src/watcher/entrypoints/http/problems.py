@@ -88,7 +88,8 @@ def problem_of(
     status = next(status for kind, status in STATUSES.items() if isinstance(error, kind))
     problem = ProblemFields(type=error.slug(), title=error.title(), status=status, detail=str(error))
     if isinstance(error, InvalidValue):
-        problem["errors"] = [{"loc": [*place, error.field], "msg": error.rule, "type": error.slug()}]
+        way = [int(step) if step.isdecimal() else step for step in error.field.split(".")]
+        problem["errors"] = [{"loc": [*place, *way], "msg": error.rule, "type": error.slug()}]
     elif isinstance(error, Invalid):
         problem["errors"] = [{"loc": [*place], "msg": str(error), "type": error.slug()}]
     return problem
