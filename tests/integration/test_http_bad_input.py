@@ -108,7 +108,7 @@ WRONG_TEXT: list[object] = [
     ["x"],
     float("nan"),
 ]
-WRONG_NAME: list[object] = ["", "   ", "\t\n", "\u2003", 1, None]
+WRONG_NAME: list[object] = ["", "   ", "\t\n", "\u2003", "\x85\x15", "\ufeff", 1, None]
 WRONG_INTEGER: list[object] = [
     2**63, -(2**63) - 1, 10**400, 1.5, BEYOND, float("nan"), float("inf"), "1", "", True, False, [], {}, [1],
 ]  # fmt: skip

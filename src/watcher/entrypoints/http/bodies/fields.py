@@ -25,7 +25,7 @@ from watcher.entrypoints.http.scalars import Integer, Iso8601
 
 BIGINT = 2**63 - 1
 NO_NUL = "^[^\\x00]*$"
-NOT_BLANK = "^[^\\x00]*[^\\s\\x00-\\x1f][^\\x00]*$"
+NOT_BLANK = "^[^\\x00]*[^\\s\\x00-\\x1f\\x85\\ufeff][^\\x00]*$"  # what is white space to some is it to all
 
 
 def _name(limit: int) -> StringConstraints:
