@@ -1,7 +1,7 @@
 """The executions, in dictionaries."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import count
 
@@ -82,6 +82,12 @@ class MemoryExecutions:
             self._end(End(verdict.id, record.outcome))
         return verdict
 
+    def known(self, identity: int) -> Execution:
+        """Raises `ExecutionNotFound`."""
+        if identity not in self._rows:
+            raise ExecutionNotFound(identity)
+        return self._rows[identity]
+
     async def tree(self, identity: int) -> Sequence[Execution]:
         if identity not in self._rows:
             raise ExecutionNotFound(identity)
@@ -91,19 +97,31 @@ class MemoryExecutions:
             level = sorted(child for each in level for child in self._children[each])
         return found
 
+    def all(self) -> Iterable[Execution]:
+        """Every execution, by ascending id."""
+        return self._rows.values()
+
     def last_of(self, pipeline_id: int) -> Execution | None:
         """The run of the pipeline that started last."""
         runs = [run for run in self._rows.values() if run.pipeline_id == pipeline_id]
-        return max(runs, key=_place, default=None)
+        return max(runs, key=place, default=None)
+
+    def forget(self, identities: Sequence[int]) -> None:
+        """Whole trees."""
+        for identity in identities:
+            run = self._rows.pop(identity)
+            self._children.pop(identity, None)
+            if run.external_id is not None:
+                del self._by_external_id[run.pipeline_id, run.external_id]
 
     async def page(self, wanted: ExecutionFilter, page: Page) -> Slice[Execution]:
         if page.after is not None and page.after not in self._rows:
             raise CursorUnknown(page.after)
-        end = None if page.after is None else _place(self._rows[page.after])
+        end = None if page.after is None else place(self._rows[page.after])
         rows = [row for row in self._rows.values() if wanted.admits(row)]
-        rows = [row for row in sorted(rows, key=_place, reverse=True) if end is None or _place(row) < end]
+        rows = [row for row in sorted(rows, key=place, reverse=True) if end is None or place(row) < end]
         return Slice.cut(rows, page.limit)
 
 
-def _place(execution: Execution) -> tuple[datetime, int]:
+def place(execution: Execution) -> tuple[datetime, int]:
     return execution.start_date, execution.id

@@ -157,7 +157,8 @@ async def _settled(
         return await _answered(items, done, why_not)
     except StoreRefused as refused:
         if len(items) == 1:
-            return [refused]
+            (why,) = await why_not(items)  # a parent may have been cleaned up while this was done
+            return [refused if why is None else why]
         half = len(items) // 2
         halves = (items[:half], items[half:])
         return [verdict for part in halves for verdict in await _settled(part, done, why_not)]

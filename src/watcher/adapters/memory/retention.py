@@ -1,0 +1,58 @@
+"""What is old goes, in dictionaries."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from watcher.adapters.memory.executions import MemoryExecutions, place
+from watcher.domain.execution import Execution
+from watcher.domain.retention import Batch, Forgotten, OldTree, Place, gathered, is_old
+
+
+class MemoryRetention:
+    """`Retention` in dictionaries."""
+
+    def __init__(self, executions: MemoryExecutions) -> None:
+        self._executions = executions
+
+    async def forget(self, before: datetime, limit: int, after: Place | None = None) -> Batch:
+        batch, runs = await self._batch(before, limit, after)
+        self._executions.forget([run.id for run in runs])
+        return batch
+
+    async def forgettable(self, before: datetime, limit: int, after: Place | None = None) -> Batch:
+        return (await self._batch(before, limit, after))[0]
+
+    async def forget_spells(self, before: datetime, limit: int) -> int:  # noqa: ARG002
+        return 0
+
+    async def forgettable_spells(self, before: datetime) -> int:  # noqa: ARG002
+        return 0
+
+    async def _batch(
+        self, before: datetime, limit: int, after: Place | None
+    ) -> tuple[Batch, Sequence[Execution]]:
+        places = sorted(place(run) for run in self._executions.all())
+        reached = [each for each in places if each[0] < before and (after is None or each > after)][:limit]
+        trees = {each: await self._executions.tree(each[1]) for each in reached}
+        old = [
+            OldTree(each, len(tree))
+            for each, tree in trees.items()
+            if tree[0].parent_id is None and is_old(tree, before)
+        ]
+        taken = gathered(old, limit)
+        runs = [run for tree in taken for run in trees[tree.place]]
+        forgotten = Forgotten(
+            total_pipeline_executions_deleted=len(runs),
+            total_pipeline_execution_closure_parent_deleted=sum(_depths(runs)),
+        )
+        if len(taken) < len(old):
+            return Batch(forgotten, taken[-1].place), runs
+        return Batch(forgotten, reached[-1] if len(reached) == limit else None), runs
+
+
+def _depths(runs: Sequence[Execution]) -> Sequence[int]:
+    """How many ancestors each has, given parents before their children."""
+    depths: dict[int, int] = {}
+    for run in runs:
+        depths[run.id] = 0 if run.parent_id is None else depths[run.parent_id] + 1
+    return list(depths.values())

@@ -1,0 +1,109 @@
+-- name: old_trees
+-- Of the next runs by their start, the roots of trees that are over since before an instant; and the last of those
+-- runs, if there are as many as the limit, to go on from.
+WITH reached AS MATERIALIZED (
+    SELECT e.id, e.parent_id, e.start_date, e.end_date, row_number() OVER (ORDER BY e.start_date, e.id) AS position
+    FROM pipeline_execution AS e
+    WHERE e.start_date < :before AND (e.start_date, e.id) > (:after_start, :after_id)
+    ORDER BY e.start_date, e.id
+    LIMIT :limit
+)
+
+SELECT r.start_date, r.id, r.position, t.size
+FROM reached AS r
+LEFT JOIN LATERAL (
+    SELECT 1 + count(*) AS size
+    FROM pipeline_execution_closure AS c
+    INNER JOIN pipeline_execution AS e ON e.id = c.descendant_id
+    WHERE c.ancestor_id = r.id
+    HAVING COALESCE(bool_and(COALESCE(e.end_date < :before, FALSE)), TRUE)
+) AS t ON r.parent_id IS NULL AND r.end_date < :before
+WHERE t.size > 0 OR r.position = :limit
+ORDER BY r.position;
+
+-- name: described
+-- What belongs to trees. An execution has as many rows in the closure as it has ancestors: its depth.
+SELECT count(*) AS executions, COALESCE(sum(t.depth), 0) AS pairs, count(l.id) AS timeliness_logs
+FROM (
+    SELECT r.id, 0 AS depth
+    FROM unnest(:roots::BIGINT[]) AS r (id)
+    UNION ALL
+    SELECT c.descendant_id, c.depth
+    FROM pipeline_execution_closure AS c
+    WHERE c.ancestor_id = ANY(:roots::BIGINT[])
+) AS t
+LEFT JOIN timeliness_pipeline_execution_log AS l ON l.pipeline_execution_id = t.id;
+
+-- name: hold
+-- The runs of trees, as they are once they are held. Nobody can then begin a run below one of them.
+SELECT t.root_id, t.depth, e.id, e.end_date, e.pipeline_id, (e.start_date AT TIME ZONE 'UTC')::DATE AS day
+FROM (
+    SELECT r.id AS root_id, r.id, 0 AS depth
+    FROM unnest(:roots::BIGINT[]) AS r (id)
+    UNION ALL
+    SELECT c.ancestor_id, c.descendant_id, c.depth
+    FROM pipeline_execution_closure AS c
+    WHERE c.ancestor_id = ANY(:roots::BIGINT[])
+) AS t
+INNER JOIN pipeline_execution AS e ON e.id = t.id
+ORDER BY e.id
+FOR UPDATE OF e SKIP LOCKED;
+
+-- name: sizes
+-- How large trees are that are held: more than was held where a run began meanwhile, or somebody else held one.
+SELECT r.id, 1 + count(c.descendant_id) AS size
+FROM unnest(:roots::BIGINT[]) AS r (id)
+LEFT JOIN pipeline_execution_closure AS c ON c.ancestor_id = r.id
+GROUP BY r.id;
+
+-- name: delete_pairs
+WITH gone AS (
+    DELETE FROM pipeline_execution_closure
+    WHERE ancestor_id = ANY(:ids::BIGINT[])
+    RETURNING ancestor_id
+)
+
+SELECT count(*) AS gone
+FROM gone;
+
+-- name: delete_timeliness_logs
+WITH gone AS (
+    DELETE FROM timeliness_pipeline_execution_log
+    WHERE pipeline_execution_id = ANY(:ids::BIGINT[])
+    RETURNING id
+)
+
+SELECT count(*) AS gone
+FROM gone;
+
+-- name: delete_executions
+WITH gone AS (
+    DELETE FROM pipeline_execution
+    WHERE id = ANY(:ids::BIGINT[])
+    RETURNING id
+)
+
+SELECT count(*) AS gone
+FROM gone;
+
+-- name: delete_spells
+WITH gone AS (
+    DELETE FROM freshness_pipeline_log
+    WHERE id IN (
+        SELECT l.id
+        FROM freshness_pipeline_log AS l
+        WHERE l.ended_at < :before
+        ORDER BY l.ended_at
+        LIMIT :limit
+        FOR UPDATE SKIP LOCKED
+    )
+    RETURNING id
+)
+
+SELECT count(*) AS gone
+FROM gone;
+
+-- name: old_spells
+SELECT count(*) AS spells
+FROM freshness_pipeline_log
+WHERE ended_at < :before;
