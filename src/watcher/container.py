@@ -11,34 +11,46 @@ from watcher.adapters.coalesced import CoalescedExecutions, CoalescedLineage, Co
 from watcher.adapters.in_process_jobs import InProcessJobs
 from watcher.adapters.memory.addresses import MemoryAddresses, MemoryAddressTypes
 from watcher.adapters.memory.closure import MemoryClosure
+from watcher.adapters.memory.daily_report import MemoryDailyReport
 from watcher.adapters.memory.edges import MemoryEdges
 from watcher.adapters.memory.executions import MemoryExecutions
+from watcher.adapters.memory.late_runs import MemoryLateRuns
 from watcher.adapters.memory.lineage import MemoryLineage
 from watcher.adapters.memory.lineage_graph import MemoryLineageGraph
 from watcher.adapters.memory.pipelines import MemoryPipelines, MemoryPipelineTypes
 from watcher.adapters.memory.probes import MemoryProbes
+from watcher.adapters.memory.retention import MemoryRetention
+from watcher.adapters.memory.stale_spells import MemoryStaleSpells
 from watcher.adapters.postgres.address_types import PostgresAddressTypes
 from watcher.adapters.postgres.addresses import PostgresAddresses
 from watcher.adapters.postgres.closure import PostgresClosure
+from watcher.adapters.postgres.daily_report import PostgresDailyReport
 from watcher.adapters.postgres.database import Database
 from watcher.adapters.postgres.executions import PostgresExecutions
+from watcher.adapters.postgres.late_runs import PostgresLateRuns
 from watcher.adapters.postgres.lineage import PostgresLineage
 from watcher.adapters.postgres.lineage_graph import PostgresLineageGraph
 from watcher.adapters.postgres.pipeline_types import PostgresPipelineTypes
 from watcher.adapters.postgres.pipelines import PostgresPipelines
+from watcher.adapters.postgres.retention import PostgresRetention
 from watcher.adapters.postgres.schema import PostgresProbes
+from watcher.adapters.postgres.stale_spells import PostgresStaleSpells
 from watcher.adapters.system_clock import SystemClock
 from watcher.domain.address import Addresses, ChangeAddress, DeclareAddress
 from watcher.domain.address_type import AddressTypes, ChangeAddressType, DeclareAddressType
 from watcher.domain.clock import Clock
 from watcher.domain.closure import REACH_LIMIT, Closure, MaintainClosure, RebuildClosure
 from watcher.domain.executions import EndExecution, Executions, StartExecution
+from watcher.domain.freshness import CheckFreshness, StaleSpells
 from watcher.domain.health import Probes
 from watcher.domain.jobs import Job, Jobs
 from watcher.domain.lineage import DeclareLineage, Lineage, PruneLineage
 from watcher.domain.lineage_graph import LineageGraph
 from watcher.domain.pipeline import ChangePipeline, DeclarePipeline, Pipelines
 from watcher.domain.pipeline_type import ChangePipelineType, DeclarePipelineType, PipelineTypes
+from watcher.domain.report import DailyReport, RefreshDailyReport
+from watcher.domain.retention import CleanUp, Retention
+from watcher.domain.timeliness import CheckTimeliness, LateRuns
 from watcher.settings import MEMORY, Settings
 
 
@@ -60,6 +72,10 @@ class Watcher:
     maintain_closure: MaintainClosure
     rebuild_closure: RebuildClosure
     prune_lineage: PruneLineage
+    check_freshness: CheckFreshness
+    check_timeliness: CheckTimeliness
+    clean_up: CleanUp
+    refresh_daily_report: RefreshDailyReport
     pipeline_types: PipelineTypes
     pipelines: Pipelines
     address_types: AddressTypes
@@ -68,6 +84,11 @@ class Watcher:
     lineage: Lineage
     lineage_graph: LineageGraph
     closure: Closure
+    stale_spells: StaleSpells
+    late_runs: LateRuns
+    jobs: Jobs
+    daily_report: DailyReport
+    retention: Retention
     probes: Probes
 
 
@@ -154,6 +175,26 @@ class Container(containers.DeclarativeContainer):
         memory=memory_closure,
         postgres=providers.Singleton(PostgresClosure, database, reach_limit),
     )
+    daily_report: Provider[DailyReport] = providers.Selector(
+        store,
+        memory=providers.Singleton(MemoryDailyReport, memory_executions, memory_pipelines),
+        postgres=providers.Singleton(PostgresDailyReport, database),
+    )
+    retention: Provider[Retention] = providers.Selector(
+        store,
+        memory=providers.Singleton(MemoryRetention, memory_executions),
+        postgres=providers.Singleton(PostgresRetention, database),
+    )
+    stale_spells: Provider[StaleSpells] = providers.Selector(
+        store,
+        memory=providers.Singleton(MemoryStaleSpells, memory_pipelines),
+        postgres=providers.Singleton(PostgresStaleSpells, database),
+    )
+    late_runs: Provider[LateRuns] = providers.Selector(
+        store,
+        memory=providers.Singleton(MemoryLateRuns, memory_executions, memory_pipelines),
+        postgres=providers.Singleton(PostgresLateRuns, database),
+    )
     probes: Provider[Probes] = providers.Selector(
         store,
         memory=providers.Singleton(MemoryProbes),
@@ -163,9 +204,20 @@ class Container(containers.DeclarativeContainer):
     prune_lineage = providers.Singleton(
         PruneLineage, lineage, clock, retention_days=settings.provided.lineage_retention_days
     )
+    refresh_daily_report = providers.Singleton(RefreshDailyReport, daily_report)
+    check_freshness = providers.Singleton(CheckFreshness, stale_spells, clock)
+    check_timeliness = providers.Singleton(CheckTimeliness, late_runs, clock)
     jobs: Provider[Jobs] = providers.Singleton(
         InProcessJobs,
-        providers.Dict({Job.MAINTAIN_CLOSURE: maintain_closure, Job.PRUNE_LINEAGE: prune_lineage}),
+        providers.Dict(
+            {
+                Job.MAINTAIN_CLOSURE: maintain_closure,
+                Job.PRUNE_LINEAGE: prune_lineage,
+                Job.CHECK_FRESHNESS: check_freshness,
+                Job.CHECK_TIMELINESS: check_timeliness,
+                Job.REFRESH_DAILY_REPORT: refresh_daily_report,
+            }
+        ),
     )
     watcher: Provider[Watcher] = providers.Singleton(
         Watcher,
@@ -183,6 +235,10 @@ class Container(containers.DeclarativeContainer):
         maintain_closure=maintain_closure,
         rebuild_closure=providers.Singleton(RebuildClosure, closure),
         prune_lineage=prune_lineage,
+        check_freshness=check_freshness,
+        check_timeliness=check_timeliness,
+        clean_up=providers.Singleton(CleanUp, retention, clock),
+        refresh_daily_report=refresh_daily_report,
         pipeline_types=pipeline_types,
         pipelines=pipelines,
         address_types=address_types,
@@ -191,6 +247,11 @@ class Container(containers.DeclarativeContainer):
         lineage=lineage,
         lineage_graph=lineage_graph,
         closure=closure,
+        stale_spells=stale_spells,
+        late_runs=late_runs,
+        jobs=jobs,
+        daily_report=daily_report,
+        retention=retention,
         probes=probes,
     )
 

@@ -13,14 +13,19 @@ from watcher.domain.document import Document
 from watcher.domain.errors import WatcherError
 from watcher.domain.execution import End, Execution, Outcome, Start
 from watcher.domain.executions import Ended, Executions, Started
+from watcher.domain.freshness import SpellFilter, StaleSpell
 from watcher.domain.lineage import LineageDeclaration, LineageDeclared
 from watcher.domain.page import Page
 from watcher.domain.pipeline import Pipeline, PipelineDeclaration, Pipelines
 from watcher.domain.pipeline_type import PipelineType, PipelineTypes
 from watcher.domain.span import Datepart
+from watcher.domain.timeliness import LateRun, LateRunFilter
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 TABLES = (
+    "pipeline_day",
+    "freshness_pipeline_log",
+    "timeliness_pipeline_execution_log",
     "address_lineage_pending",
     "address_lineage_reach",
     "address_lineage_closure",
@@ -35,6 +40,7 @@ TABLES = (
 )
 EMPTYING = (
     "UPDATE lineage_upkeep SET pruned_before = NULL",
+    "UPDATE report_upkeep SET known_to = 0",
     *(f"DELETE FROM {table}" for table in TABLES),  # noqa: S608, names of our own
 )
 """What empties the record, a hundred times faster than TRUNCATE does. First it waits for who maintains the closure."""
@@ -195,6 +201,12 @@ class World:
 
     async def all_pipeline_types(self) -> list[PipelineType]:
         return list((await self.pipeline_types.page(Page())).items)
+
+    async def all_stale_spells(self) -> list[StaleSpell]:
+        return list((await self.container.stale_spells().page(SpellFilter(), Page())).items)
+
+    async def all_late_runs(self) -> list[LateRun]:
+        return list((await self.container.late_runs().page(LateRunFilter(), Page())).items)
 
     async def all_addresses(self) -> list[Address]:
         return list((await self.addresses.page(AddressFilter(), Page())).items)

@@ -21,6 +21,8 @@ from tests.server import execute
 from watcher.adapters.embedded import EmbeddedPostgres
 
 FROM_ONE = [
+    "ALTER SEQUENCE freshness_pipeline_log_id_seq RESTART",
+    "ALTER SEQUENCE timeliness_pipeline_execution_log_id_seq RESTART",
     "ALTER SEQUENCE address_id_seq RESTART",
     "ALTER SEQUENCE address_type_id_seq RESTART",
     "ALTER SEQUENCE pipeline_execution_id_seq RESTART",

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from typing import TypeAlias
 
 from watcher.domain.errors import Unavailable
 from watcher.domain.jobs import Job
@@ -12,21 +13,33 @@ log = logging.getLogger(__name__)
 
 RETRIES = 5
 FIRST_RETRY_SECONDS = 0.2
-SWEEP_SECONDS: Mapping[Job, float] = {Job.MAINTAIN_CLOSURE: 30.0, Job.PRUNE_LINEAGE: 3_600.0}
+SWEEP_SECONDS: Mapping[Job, float] = {
+    Job.MAINTAIN_CLOSURE: 30.0,
+    Job.PRUNE_LINEAGE: 3_600.0,
+    Job.CHECK_FRESHNESS: 300.0,
+    Job.CHECK_TIMELINESS: 300.0,
+    Job.REFRESH_DAILY_REPORT: 300.0,
+}
 """How often each job looks for work that nobody announced, or whose announcement was lost."""
+
+Announcement: TypeAlias = tuple[Job, tuple[tuple[str, int], ...]]
+"""A job and its parameters by name."""
 
 
 class InProcessJobs:
-    """`Jobs` one after the other. What is announced while it runs is done once more."""
+    """`Jobs` one after the other. What is announced while it runs is done once more.
 
-    def __init__(self, work: Mapping[Job, Callable[[], Awaitable[object]]]) -> None:
+    Equal announcements that wait together are one.
+    """
+
+    def __init__(self, work: Mapping[Job, Callable[..., Awaitable[object]]]) -> None:
         self._work = work
-        self._announced: dict[Job, None] = {}
+        self._announced: dict[Announcement, None] = {}
         self._worker: asyncio.Task[None] | None = None
         self._closed = False
 
-    def announce(self, job: Job) -> None:
-        self._announced[job] = None
+    def announce(self, job: Job, **parameters: int) -> None:
+        self._announced[job, tuple(sorted(parameters.items()))] = None
         if not self._closed and (self._worker is None or self._worker.done()):
             self._worker = asyncio.get_running_loop().create_task(self._run())
 
@@ -57,15 +70,16 @@ class InProcessJobs:
 
     async def _run(self) -> None:
         while self._announced:
-            job = next(iter(self._announced))
-            del self._announced[job]
-            await self._done(job)
+            announcement = next(iter(self._announced))
+            del self._announced[announcement]
+            await self._done(announcement)
 
-    async def _done(self, job: Job) -> None:
+    async def _done(self, announcement: Announcement) -> None:
         """Does the job; gives up after some retries, as the next sweep finds the work again."""
+        job, parameters = announcement
         for attempt in range(RETRIES):
             try:
-                await self._work[job]()
+                await self._work[job](**dict(parameters))
             except Unavailable as error:
                 if attempt == 0:
                     log.info("%s waits: %s", job, error)

@@ -9,11 +9,17 @@ class Job(StrEnum):
 
     MAINTAIN_CLOSURE = "maintain_closure"
     PRUNE_LINEAGE = "prune_lineage"
+    CHECK_FRESHNESS = "check_freshness"
+    CHECK_TIMELINESS = "check_timeliness"
+    REFRESH_DAILY_REPORT = "refresh_daily_report"
 
 
 class Jobs(Protocol):
     """Who does the work in the background."""
 
-    def announce(self, job: Job) -> None:
-        """Says that there is work. Never waits and never fails; a lost announcement is made up by a sweep."""
+    def announce(self, job: Job, **parameters: int) -> None:
+        """Says that there is work, and with what parameters of its own it is to be done.
+
+        Never waits and never fails; a lost announcement is made up by a sweep, which gives no parameters.
+        """
         ...

@@ -7,7 +7,7 @@ class MemoryJobs:
     """`Jobs` that nobody does."""
 
     def __init__(self) -> None:
-        self.announced: list[Job] = []
+        self.announced: list[tuple[Job, dict[str, int]]] = []
 
-    def announce(self, job: Job) -> None:
-        self.announced.append(job)
+    def announce(self, job: Job, **parameters: int) -> None:
+        self.announced.append((job, parameters))

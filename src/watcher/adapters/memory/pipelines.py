@@ -1,6 +1,6 @@
 """The pipelines and their types, in dictionaries."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -118,6 +118,10 @@ class MemoryPipelines:
 
     def __contains__(self, identity: int) -> bool:
         return self._pipelines.found(identity) is not None
+
+    def all(self) -> Iterable[Pipeline]:
+        """Every pipeline, by ascending id."""
+        return [row for _, row in sorted(self._pipelines.rows.items())]
 
     def type_of(self, pipeline: Pipeline) -> PipelineType:
         return self._pipeline_types.known(pipeline.pipeline_type_id)

@@ -1,0 +1,51 @@
+"""The late runs in PostgreSQL."""
+
+from datetime import datetime
+
+import asyncpg
+
+from watcher.adapters.postgres.database import Database
+from watcher.adapters.postgres.queries import Query, load
+from watcher.domain.page import Page, Slice
+from watcher.domain.span import Datepart
+from watcher.domain.timeliness import LateRun, LateRunFilter, TimelinessChecked
+
+SQL = load("late_runs")
+
+
+class PostgresLateRuns:
+    """`LateRuns` by SQL."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def check(self, now: datetime, since: datetime) -> TimelinessChecked:
+        """Planned for `since`: how much ended since then decides what is the best way to it."""
+        rows = await self._database.rows_replanned(SQL["check"], now=now, since=since)
+        return TimelinessChecked(
+            [_late_run(row) for row in rows if row["found"]],
+            [_late_run(row) for row in rows if not row["found"]],
+        )
+
+    async def page(self, wanted: LateRunFilter, page: Page) -> Slice[LateRun]:
+        rows = await self._database.rows(
+            _page_query(wanted),
+            pipeline_id=wanted.pipeline_id,
+            open=wanted.open,
+            after=page.after,
+            limit=page.limit + 1,
+        )
+        return Slice.cut([_late_run(row) for row in rows], page.limit)
+
+
+def _page_query(wanted: LateRunFilter) -> Query:
+    """The statement whose index narrows the wanted the most."""
+    if wanted.pipeline_id is not None:
+        return SQL["page_of_pipeline"]
+    return SQL["page_of_open" if wanted.open else "page_of_all"]
+
+
+def _late_run(row: asyncpg.Record) -> LateRun:
+    values = {name: value for name, value in row.items() if name != "found"}
+    values["threshold_datepart"] = Datepart(row["threshold_datepart"])
+    return LateRun(**values)
