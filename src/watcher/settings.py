@@ -55,6 +55,12 @@ class Settings(BaseSettings):
             ge=1, le=36_500, description="Days for which lineage that is no more can be asked for by `as_of`."
         ),
     ] = 400
+    retention_days: Annotated[
+        int,
+        Field(
+            ge=90, le=36_500, description="Days for which `watcher cleanup` keeps executions, by their end."
+        ),
+    ] = 400
     data_dir: Annotated[
         Path | None,
         Field(

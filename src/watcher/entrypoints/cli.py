@@ -1,7 +1,8 @@
-"""The command line: `watcher up | api | migrate | lineage`."""
+"""The command line: `watcher up | api | migrate | cleanup | lineage`."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import fields
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -151,6 +152,32 @@ def migrate(
     except (WatcherError, ValueError) as error:
         raise failed(error) from None
     console.print("The database is up to date.")
+
+
+@app.command()
+def cleanup(
+    database_url: DatabaseUrl = None,
+    retention_days: Annotated[
+        int | None,
+        typer.Option(
+            min=90, max=36_500, help="Days to keep what ended.", show_default="WATCHER_RETENTION_DAYS, 400"
+        ),
+    ] = None,
+    batch_size: Annotated[
+        int, typer.Option(min=1, max=100_000, help="Executions to delete in one transaction.")
+    ] = 10_000,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Count only, delete nothing.")] = False,
+) -> None:
+    """Delete executions that ended long ago, a whole tree at a time. Can be broken off and begun again."""
+    settings = settings_with(retention_days=retention_days)
+    gone = asked(
+        database_url,
+        lambda watcher: watcher.clean_up(settings.retention_days, batch_size, dry_run=dry_run),
+    )
+    for field in fields(gone):
+        what = field.name.removeprefix("total_").removesuffix("_deleted").replace("_", " ")
+        typer.echo(f"{getattr(gone, field.name):>12,} {what}")
+    console.print("would be deleted." if dry_run else "were deleted.")
 
 
 @lineage.command()

@@ -69,8 +69,9 @@ class PostgresDailyReport:
             if held is None:
                 return False
             await transaction.replan()
-            after = held["known_to"]
-            reached = min(after + RUNS_AT_ONCE, known_to)
+            after, drawn = held["known_to"], await transaction.row(SQL["drawn"])
+            # Less was drawn than a moment ago where somebody emptied the table and began to count anew.
+            reached = min(after + RUNS_AT_ONCE, known_to, drawn["last"] if drawn else 0)
             if after < reached:
                 begun = await transaction.rows(SQL["begun"], after=after, known_to=reached)
                 await keep(transaction, begun)

@@ -37,7 +37,7 @@ class IdAnswer:
     id: int
 
 
-def paged(request: Request, rows: Slice[T], last_id: int | None) -> Response:
+def paged(request: Request, rows: Slice[T], last_id: int | str | None) -> Response:
     """A page of a list, with a `Link` to the next where there is one."""
     answer = Answer(encoded(rows.items))
     if rows.more and last_id is not None:

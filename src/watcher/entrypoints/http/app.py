@@ -10,7 +10,17 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from watcher.container import Container, working
-from watcher.entrypoints.http import addresses, executions, lineage, pipelines, problems, system
+from watcher.entrypoints.http import (
+    addresses,
+    checks,
+    executions,
+    lineage,
+    maintenance,
+    pipelines,
+    problems,
+    reports,
+    system,
+)
 from watcher.entrypoints.http.bodies.fields import BIGINT, NO_NUL
 from watcher.entrypoints.http.json_lane import JsonLane
 from watcher.entrypoints.http.problems import Problem
@@ -70,6 +80,10 @@ def create_app(container: Container) -> FastAPI:
         executions.reading_router(watcher),
         lineage.declaring_router(watcher),
         lineage.asking_router(watcher),
+        checks.checking_router(watcher),
+        checks.log_router(watcher),
+        reports.router(watcher),
+        maintenance.router(watcher),
     ]
     for each in routers:
         app.include_router(each)

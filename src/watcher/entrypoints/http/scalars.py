@@ -7,6 +7,7 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core.core_schema import (
     CoreSchema,
     chain_schema,
+    date_schema,
     datetime_schema,
     float_schema,
     int_schema,
@@ -14,6 +15,7 @@ from pydantic_core.core_schema import (
     union_schema,
 )
 
+DATE = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 DATE_TIME = "^\\d{4}-\\d{2}-\\d{2}[Tt ]\\d{2}:\\d{2}"
 
 
@@ -43,3 +45,13 @@ class Iso8601:
 
     def __get_pydantic_json_schema__(self, _: CoreSchema, __: GetJsonSchemaHandler) -> dict[str, Any]:
         return {"type": "string", "format": "date-time"}
+
+
+class IsoDay:
+    """Days are text; pydantic alone reads `"20200101"` as seconds of 1970."""
+
+    def __get_pydantic_core_schema__(self, _: Any, __: GetCoreSchemaHandler) -> CoreSchema:
+        return chain_schema([str_schema(pattern=DATE), date_schema(strict=False)])
+
+    def __get_pydantic_json_schema__(self, _: CoreSchema, __: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {"type": "string", "format": "date"}
