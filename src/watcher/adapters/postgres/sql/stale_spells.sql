@@ -19,7 +19,14 @@ over AS MATERIALIZED (
             ELSE 'recovered'
         END AS ending
     FROM freshness_pipeline_log AS l
-    INNER JOIN pipeline AS p ON p.id = l.pipeline_id
+    CROSS JOIN LATERAL (
+        SELECT w.id, w.pipeline_type_id, w.created_at, w.last_target_insert, w.last_target_update,
+            w.last_target_soft_delete, w.freshness_number, w.freshness_datepart, w.mute_freshness_check, w.active
+        FROM pipeline AS w
+        WHERE w.id = l.pipeline_id
+        -- Looked up one by one: without this the planner would rather read all pipelines once more.
+        OFFSET 0
+    ) AS p
     -- include: judged
     WHERE l.ended_at IS NULL AND (d.watched AND d.due_at < :now) IS NOT TRUE
     ORDER BY l.id
