@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator, Iterator, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ STATEMENTS = {f"{file.stem}.{name}": query for file in FILES for name, query in 
 EXECUTIONS = load("executions")
 PIPELINES = load("pipelines")
 ADDRESSES = load("addresses")
+STALE_SPELLS = load("stale_spells")
+LATE_RUNS = load("late_runs")
 
 MANY = """
 INSERT INTO pipeline_type (name, name_key, created_at) VALUES ('load', sha256('load'), '2026-01-01');
@@ -63,6 +66,26 @@ FROM generate_series(1, 20000) AS n,
     LATERAL (SELECT min(id) AS first FROM address_type) AS t,
     LATERAL (SELECT 'warehouse.' || md5(n::TEXT) AS name) AS named;
 
+UPDATE pipeline
+SET freshness_number = 1, freshness_datepart = 'day', timeliness_number = 3, timeliness_datepart = 'minute';
+
+INSERT INTO freshness_pipeline_log (
+    pipeline_id, detected_at, due_at, threshold_number, threshold_datepart, threshold_own, ended_at, ending
+)
+SELECT p.first + n % 5000, t.detected_at, t.detected_at, 1, 'day', TRUE,
+    CASE WHEN n <= 19800 THEN t.detected_at END, CASE WHEN n <= 19800 THEN 'recovered' END
+FROM generate_series(1, 20000) AS n,
+    LATERAL (SELECT min(id) AS first FROM pipeline) AS p,
+    LATERAL (SELECT '2026-01-01'::TIMESTAMPTZ + n * INTERVAL '1 minute' AS detected_at) AS t;
+
+INSERT INTO timeliness_pipeline_execution_log (
+    pipeline_execution_id, pipeline_id, start_date, due_at, detected_at, end_date, completed_successfully,
+    threshold_number, threshold_datepart, threshold_own
+)
+SELECT id, pipeline_id, start_date, start_date, start_date, end_date, completed_successfully, 3, 'minute', TRUE
+FROM pipeline_execution
+WHERE id < 20000;
+
 SELECT gin_clean_pending_list('address_by_part_of_name');
 
 ANALYZE;
@@ -96,6 +119,15 @@ async def search_plan(connection: asyncpg.Connection, part: str, limit: int = 10
     async with connection.transaction():
         await connection.execute(PLAN_FOR_THESE_VALUES)
         return await _explained(connection, page, [given.get(name, "NULL") for name in page.parameters])
+
+
+async def check_plan(connection: asyncpg.Connection, query: Query, minutes: int = 60) -> list[dict[str, Any]]:
+    """All nodes of the plan of a check that looks back so many minutes, which is how it is planned when it runs."""
+    last = await connection.fetchval("SELECT max(end_date) FROM pipeline_execution")
+    given = {"now": f"'{last}'", "since": f"'{last - timedelta(minutes=minutes)}'"}
+    async with connection.transaction():
+        await connection.execute(PLAN_FOR_THESE_VALUES)
+        return await _explained(connection, query, [given[name] for name in query.parameters])
 
 
 async def _explained(
@@ -215,9 +247,44 @@ async def test_a_part_that_many_names_have_is_met_on_the_way(
     assert not {node["Node Type"] for node in found} & {"Sort", "Incremental Sort"}
 
 
+async def test_a_check_of_freshness_reads_every_pipeline_once(connection: asyncpg.Connection) -> None:
+    found = await check_plan(connection, STALE_SPELLS["check"])
+    reads = [node for node in found if node.get("Relation Name") == "pipeline"]
+    assert [node["Node Type"] for node in reads].count("Seq Scan") == 1
+    assert {node["Index Name"] for node in reads if node["Node Type"] != "Seq Scan"} == {"pipeline_pk"}
+
+
+async def test_a_check_of_timeliness_reads_only_what_can_be_late(connection: asyncpg.Connection) -> None:
+    found = await check_plan(connection, LATE_RUNS["check"])
+    executions = {
+        node["Index Name"]: node["Node Type"]
+        for node in found
+        if node.get("Relation Name") == "pipeline_execution" and "Index Name" in node
+    }
+    assert "pipeline_execution" not in scanned(found)
+    assert executions.keys() == {
+        "pipeline_execution_pk", "pipeline_execution_running", "pipeline_execution_long"
+    }  # fmt: skip
+    assert "timeliness_pipeline_execution_log_open" in indexes(found)
+
+
+@pytest.mark.parametrize("log", ["stale_spells", "late_runs"])
+@pytest.mark.parametrize(
+    ("name", "used"),
+    [("page_of_all", "_pk"), ("page_of_pipeline", "_by_pipeline"), ("page_of_open", "_open")],
+)
+async def test_a_page_of_a_log_is_read_off_an_index(
+    connection: asyncpg.Connection, log: str, name: str, used: str
+) -> None:
+    found = await plan(connection, load(log)[name])
+    assert scanned(found) == set()
+    assert [index for index in indexes(found) if index.removesuffix("_unique").endswith(f"_log{used}")]
+
+
 async def test_every_index_serves_a_statement(connection: asyncpg.Connection) -> None:
     used = {name for query in STATEMENTS.values() for name in indexes(await plan(connection, query))}
     used |= indexes(await search_plan(connection, "few names have this"))
+    used |= indexes(await check_plan(connection, LATE_RUNS["check"]))
     rows = await connection.fetch(
         """
         SELECT indexrelid::REGCLASS::TEXT
