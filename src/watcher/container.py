@@ -123,6 +123,8 @@ class Container(containers.DeclarativeContainer):
     memory_address_types = providers.Singleton(MemoryAddressTypes)
     memory_addresses = providers.Singleton(MemoryAddresses, memory_address_types)
     memory_executions = providers.Singleton(MemoryExecutions, memory_pipelines)
+    memory_stale_spells = providers.Singleton(MemoryStaleSpells, memory_pipelines)
+    memory_late_runs = providers.Singleton(MemoryLateRuns, memory_executions, memory_pipelines)
     memory_edges = providers.Singleton(MemoryEdges)
     memory_closure = providers.Singleton(MemoryClosure, memory_edges, reach_limit)
 
@@ -182,17 +184,17 @@ class Container(containers.DeclarativeContainer):
     )
     retention: Provider[Retention] = providers.Selector(
         store,
-        memory=providers.Singleton(MemoryRetention, memory_executions),
+        memory=providers.Singleton(MemoryRetention, memory_executions, memory_late_runs, memory_stale_spells),
         postgres=providers.Singleton(PostgresRetention, database),
     )
     stale_spells: Provider[StaleSpells] = providers.Selector(
         store,
-        memory=providers.Singleton(MemoryStaleSpells, memory_pipelines),
+        memory=memory_stale_spells,
         postgres=providers.Singleton(PostgresStaleSpells, database),
     )
     late_runs: Provider[LateRuns] = providers.Selector(
         store,
-        memory=providers.Singleton(MemoryLateRuns, memory_executions, memory_pipelines),
+        memory=memory_late_runs,
         postgres=providers.Singleton(PostgresLateRuns, database),
     )
     probes: Provider[Probes] = providers.Selector(

@@ -20,6 +20,15 @@ pytestmark = pytest.mark.parametrize("store", ["postgres"])
 
 CHILD = "INSERT INTO pipeline_execution (pipeline_id, start_date, parent_id) VALUES ($1, $2, $3) RETURNING id"
 NESTED = "INSERT INTO pipeline_execution_closure (ancestor_id, descendant_id, depth) VALUES ($1, $2, 1)"
+ORPHANS = """
+SELECT count(*)
+FROM pipeline_execution AS e
+WHERE e.parent_id IS NOT NULL AND NOT EXISTS (
+    SELECT
+    FROM pipeline_execution_closure AS c
+    WHERE c.ancestor_id = e.parent_id AND c.descendant_id = e.id
+)
+"""
 CHAIN = (
     """
     INSERT INTO pipeline_execution (id, pipeline_id, start_date, end_date, completed_successfully, parent_id)
@@ -165,7 +174,4 @@ async def test_everything_at_once_leaves_a_true_report_and_whole_trees(world: Wo
         assert row == PipelineDay.of(row.key, row.pipeline_name, row.pipeline_type_name, totals)
     kept = await fetch(world.dsn, "SELECT count(*), sum(executions), sum(running) FROM pipeline_day")
     assert kept == [(len(days), len(left.items), 0)]
-    orphans = "SELECT count(*) FROM pipeline_execution AS e WHERE parent_id IS NOT NULL AND NOT EXISTS " + (
-        "(SELECT FROM pipeline_execution_closure AS c WHERE (c.ancestor_id, c.descendant_id) = (e.parent_id, e.id))"
-    )
-    assert await fetch(world.dsn, orphans) == [(0,)]
+    assert await fetch(world.dsn, ORPHANS) == [(0,)]

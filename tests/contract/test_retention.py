@@ -1,5 +1,6 @@
 """What ended long ago is forgotten: whole trees, and all that is only about them."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -12,6 +13,7 @@ from watcher.domain.executions import ExecutionFilter, Started
 from watcher.domain.page import Page
 from watcher.domain.report import ReportFilter
 from watcher.domain.retention import Forgotten
+from watcher.domain.span import Datepart
 
 DAY = 86_400
 OLD = -100 * DAY
@@ -142,6 +144,42 @@ async def test_the_daily_report_tells_what_is_left(world: World) -> None:
         assert [(row.executions, row.running) for row in rows] == [(1, 1)]
         await world.watcher.refresh_daily_report()
     assert await runs(world) == [running]
+
+
+async def test_a_late_run_is_forgotten_with_its_execution(world: World) -> None:
+    pipeline_id = await world.pipeline(timeliness_number=1, timeliness_datepart=Datepart.MINUTE)
+    for at in (OLD, -60):
+        run = await world.start(pipeline_id, at - 120)
+        await world.end(run, succeeded(at))
+    await world.watcher.check_timeliness(200 * 24 * 60)
+    assert len(await world.all_late_runs()) == 2
+    expected = replace(counted(1), total_timeliness_pipeline_execution_logs_deleted=1)
+    assert await world.watcher.clean_up(90, dry_run=True) == expected
+    assert await world.watcher.clean_up(90) == expected
+    (late,) = await world.all_late_runs()
+    assert late.pipeline_execution_id == run
+
+
+async def test_spells_of_stale_data_are_forgotten_once_they_ended_long_ago(world: World) -> None:
+    for name in ("a", "b", "c"):
+        await world.pipeline(name, freshness_number=1, freshness_datepart=Datepart.DAY)
+    await spell_by_spell(world, "a", "b")
+    expected = Forgotten(total_freshness_pipeline_logs_deleted=2)
+    world.clock.instant += timedelta(days=90)
+    assert await world.watcher.clean_up(90) == Forgotten()
+    world.clock.instant += timedelta(seconds=1)
+    assert await world.watcher.clean_up(90, 1, dry_run=True) == expected
+    assert await world.watcher.clean_up(90, 1) == expected
+    assert [spell.pipeline_name for spell in await world.all_stale_spells()] == ["c"]
+
+
+async def spell_by_spell(world: World, *recovered: str) -> None:
+    """Two days later all are stale, and these not any more."""
+    world.clock.instant += timedelta(days=2)
+    await world.watcher.check_freshness()
+    for name in recovered:
+        await world.pipelines.change(name, {"mute_freshness_check": True}, world.clock.now())
+    await world.watcher.check_freshness()
 
 
 async def test_the_clock_says_what_is_old(world: World) -> None:

@@ -22,6 +22,8 @@ PIPELINES = load("pipelines")
 ADDRESSES = load("addresses")
 STALE_SPELLS = load("stale_spells")
 LATE_RUNS = load("late_runs")
+DAILY_REPORT = load("daily_report")
+RETENTION = load("retention")
 
 MANY = """
 INSERT INTO pipeline_type (name, name_key, created_at) VALUES ('load', sha256('load'), '2026-01-01');
@@ -65,6 +67,17 @@ SELECT name, sha256(name::BYTEA), name, '', t.first + n % 20, '2026-01-01'
 FROM generate_series(1, 20000) AS n,
     LATERAL (SELECT min(id) AS first FROM address_type) AS t,
     LATERAL (SELECT 'warehouse.' || md5(n::TEXT) AS name) AS named;
+
+INSERT INTO pipeline_day (
+    pipeline_id, day, executions, running, failures, inserts, updates, soft_deletes, total_rows, duration, timed_rows,
+    timed_duration
+)
+SELECT pipeline_id, (start_date AT TIME ZONE 'UTC')::DATE AS day, count(*), count(*) - count(end_date), 0, 0, 0, 0, 0,
+    0, 0, 0
+FROM pipeline_execution
+GROUP BY pipeline_id, day;
+
+UPDATE report_upkeep SET known_to = 49990;
 
 UPDATE pipeline
 SET freshness_number = 1, freshness_datepart = 'day', timeliness_number = 3, timeliness_datepart = 'minute';
@@ -281,9 +294,77 @@ async def test_a_page_of_a_log_is_read_off_an_index(
     assert [index for index in indexes(found) if index.removesuffix("_unique").endswith(f"_log{used}")]
 
 
+async def report_plan(connection: asyncpg.Connection, **given: str) -> list[dict[str, Any]]:
+    """All nodes of the plan for a page of the daily report, which is planned for what is asked."""
+    asked = {"known_to": "49990", "day_from": "0", "day_to": "3652058", "limit": "100"}
+    asked |= {"after_day": "3652059", "after_pipeline": "0"} | given
+    page = DAILY_REPORT["page"]
+    async with connection.transaction():
+        await connection.execute(PLAN_FOR_THESE_VALUES)
+        return await _explained(connection, page, [asked.get(name, "NULL") for name in page.parameters])
+
+
+async def test_the_daily_report_reads_kept_days_in_order_and_only_the_runs_of_others(
+    connection: asyncpg.Connection,
+) -> None:
+    found = await report_plan(connection)
+    runs = {"pipeline_execution_pk", "pipeline_execution_by_pipeline"}
+    assert indexes(found) - {"pipeline_pk", "pipeline_type_pk", "pipeline_day_pk"} == {
+        "pipeline_day_by_day",
+        *runs,
+    }
+    assert scanned(found) <= {"pipeline", "pipeline_type"}
+
+
+async def test_the_daily_report_of_a_pipeline_reads_only_its_own_days(connection: asyncpg.Connection) -> None:
+    found = await report_plan(connection, pipeline_id="5")
+    conditions = [node["Index Cond"] for node in found if node.get("Index Name") == "pipeline_day_pk"]
+    assert any("pipeline_id = '5'" in condition for condition in conditions)
+    assert scanned(found) <= {"pipeline", "pipeline_type"}
+
+
+@pytest.mark.parametrize(
+    ("name", "used"),
+    [
+        ("begun", {"pipeline_execution_pk"}),
+        ("ended", {"pipeline_day_running", "pipeline_execution_running"}),
+        ("keep", {"pipeline_execution_by_pipeline"}),
+    ],
+)
+async def test_refreshing_the_daily_report_reads_what_changed(
+    connection: asyncpg.Connection, name: str, used: set[str]
+) -> None:
+    found = await plan(connection, DAILY_REPORT[name])
+    assert scanned(found) == set()
+    assert indexes(found) == used
+
+
+@pytest.mark.parametrize(
+    ("name", "used"),
+    [
+        (
+            "old_trees",
+            {"pipeline_execution_by_start", "pipeline_execution_closure_pk", "pipeline_execution_pk"},
+        ),
+        ("hold", {"pipeline_execution_closure_pk", "pipeline_execution_pk"}),
+        ("sizes", {"pipeline_execution_closure_pk"}),
+        ("delete_pairs", {"pipeline_execution_closure_pk"}),
+        ("delete_executions", {"pipeline_execution_pk"}),
+        ("delete_timeliness_logs", {"timeliness_pipeline_execution_log_execution_unique"}),
+    ],
+)
+async def test_what_is_old_is_found_by_index(
+    connection: asyncpg.Connection, name: str, used: set[str]
+) -> None:
+    found = await plan(connection, RETENTION[name])
+    assert scanned(found) == set()
+    assert indexes(found) == used
+
+
 async def test_every_index_serves_a_statement(connection: asyncpg.Connection) -> None:
     used = {name for query in STATEMENTS.values() for name in indexes(await plan(connection, query))}
     used |= indexes(await search_plan(connection, "few names have this"))
+    used |= indexes(await report_plan(connection, pipeline_id="5"))
     used |= indexes(await check_plan(connection, LATE_RUNS["check"]))
     rows = await connection.fetch(
         """

@@ -34,7 +34,7 @@ def no_settings_of_the_machine(
 
 
 def test_these_are_the_commands() -> None:
-    assert sorted(PROGRAM.commands) == ["api", "migrate", "up"]
+    assert sorted(PROGRAM.commands) == ["api", "cleanup", "lineage", "migrate", "up"]
 
 
 @pytest.mark.parametrize("command", PROGRAM.commands)

@@ -106,7 +106,7 @@ class MemoryExecutions:
         runs = [run for run in self._rows.values() if run.pipeline_id == pipeline_id]
         return max(runs, key=place, default=None)
 
-    def forget(self, identities: Sequence[int]) -> None:
+    def forget(self, identities: Iterable[int]) -> None:
         """Whole trees."""
         for identity in identities:
             run = self._rows.pop(identity)

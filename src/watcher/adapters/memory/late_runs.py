@@ -1,5 +1,6 @@
 """The late runs, in dictionaries."""
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
 from itertools import count
@@ -64,6 +65,17 @@ class MemoryLateRuns:
         self._rows[run.id] = run
         self._known.add(execution.id)
         return run
+
+    def about(self, executions: Collection[int]) -> int:
+        """How many there are of these executions."""
+        return len(self._known.intersection(executions))
+
+    def forget(self, executions: Collection[int]) -> None:
+        """Those of these executions."""
+        self._known.difference_update(executions)
+        self._rows = {
+            run.id: run for run in self._rows.values() if run.pipeline_execution_id not in executions
+        }
 
     async def page(self, wanted: LateRunFilter, page: Page) -> Slice[LateRun]:
         rows = [

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from watcher.adapters.memory.executions import MemoryExecutions, place
+from watcher.adapters.memory.late_runs import MemoryLateRuns
+from watcher.adapters.memory.stale_spells import MemoryStaleSpells
 from watcher.domain.execution import Execution
 from watcher.domain.retention import Batch, Forgotten, OldTree, Place, gathered, is_old
 
@@ -11,22 +13,28 @@ from watcher.domain.retention import Batch, Forgotten, OldTree, Place, gathered,
 class MemoryRetention:
     """`Retention` in dictionaries."""
 
-    def __init__(self, executions: MemoryExecutions) -> None:
+    def __init__(
+        self, executions: MemoryExecutions, late_runs: MemoryLateRuns, stale_spells: MemoryStaleSpells
+    ) -> None:
         self._executions = executions
+        self._late_runs = late_runs
+        self._stale_spells = stale_spells
 
     async def forget(self, before: datetime, limit: int, after: Place | None = None) -> Batch:
         batch, runs = await self._batch(before, limit, after)
-        self._executions.forget([run.id for run in runs])
+        identities = {run.id for run in runs}
+        self._late_runs.forget(identities)
+        self._executions.forget(identities)
         return batch
 
     async def forgettable(self, before: datetime, limit: int, after: Place | None = None) -> Batch:
         return (await self._batch(before, limit, after))[0]
 
-    async def forget_spells(self, before: datetime, limit: int) -> int:  # noqa: ARG002
-        return 0
+    async def forget_spells(self, before: datetime, limit: int) -> int:
+        return len(self._stale_spells.forget(before, limit))
 
-    async def forgettable_spells(self, before: datetime) -> int:  # noqa: ARG002
-        return 0
+    async def forgettable_spells(self, before: datetime) -> int:
+        return len(self._stale_spells.ended_before(before))
 
     async def _batch(
         self, before: datetime, limit: int, after: Place | None
@@ -43,6 +51,7 @@ class MemoryRetention:
         runs = [run for tree in taken for run in trees[tree.place]]
         forgotten = Forgotten(
             total_pipeline_executions_deleted=len(runs),
+            total_timeliness_pipeline_execution_logs_deleted=self._late_runs.about({run.id for run in runs}),
             total_pipeline_execution_closure_parent_deleted=sum(_depths(runs)),
         )
         if len(taken) < len(old):

@@ -57,6 +57,18 @@ class MemoryStaleSpells:
         self._rows[spell.id] = replace(spell, ended_at=max(now, spell.detected_at), ending=ending)
         return self._rows[spell.id]
 
+    def ended_before(self, before: datetime) -> list[StaleSpell]:
+        return [
+            spell for spell in self._rows.values() if spell.ended_at is not None and spell.ended_at < before
+        ]
+
+    def forget(self, before: datetime, limit: int) -> list[StaleSpell]:
+        """Up to `limit` of those that ended before an instant."""
+        gone = self.ended_before(before)[:limit]
+        for spell in gone:
+            del self._rows[spell.id]
+        return gone
+
     async def page(self, wanted: SpellFilter, page: Page) -> Slice[StaleSpell]:
         rows = [
             self._named(row)

@@ -38,7 +38,6 @@ class PostgresDailyReport:
             rows = await snapshot.rows(
                 SQL["page"],
                 known_to=known["known_to"] if known else 0,
-                everyone=(wanted.pipeline_id, wanted.pipeline_name, wanted.pipeline_type) == (None,) * 3,
                 pipeline_id=wanted.pipeline_id,
                 name_key=None if wanted.pipeline_name is None else name_key(wanted.pipeline_name),
                 type_key=None if wanted.pipeline_type is None else name_key(wanted.pipeline_type),
@@ -82,16 +81,20 @@ class PostgresDailyReport:
             return len(ended) == DAYS_AT_ONCE
 
 
-async def keep(transaction: Transaction, days: Iterable[asyncpg.Record]) -> None:
-    """Computes these days anew, within a transaction that holds `report_upkeep`."""
+async def keep(transaction: Transaction, days: Iterable[asyncpg.Record], *, shrunk: bool = False) -> None:
+    """Computes these days anew, within a transaction that holds `report_upkeep`. `shrunk` where runs are gone."""
     wanted: Sequence[tuple[int, date]] = sorted({(row["pipeline_id"], row["day"]) for row in days})
     for first in range(0, len(wanted), DAYS_AT_ONCE):
         some = wanted[first : first + DAYS_AT_ONCE]
-        await transaction.rows(
-            SQL["keep"],
-            pipeline_ids=[pipeline_id for pipeline_id, _ in some],
-            days=[_number(day) for _, day in some],
-        )
+        columns = {
+            "pipeline_ids": [pipeline_id for pipeline_id, _ in some],
+            "days": [_number(day) for _, day in some],
+        }
+        await transaction.plan_once()
+        await transaction.rows(SQL["keep"], **columns)
+        if shrunk:
+            await transaction.replan()
+            await transaction.rows(SQL["drop_empty"], **columns)
 
 
 def _number(day: date) -> int:

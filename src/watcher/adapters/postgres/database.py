@@ -13,6 +13,7 @@ from watcher.domain.errors import StoreBusy, StoreRefused, StoreUnavailable
 
 ATTEMPTS = 3
 PLAN_FOR_THESE_VALUES = "SET LOCAL plan_cache_mode = force_custom_plan"
+PLAN_ONCE = "SET LOCAL plan_cache_mode = force_generic_plan"
 NOT_THERE = (
     OSError,
     TimeoutError,
@@ -116,6 +117,10 @@ class Transaction:
     async def replan(self) -> None:
         """From now on plans each statement for its very values, see `Database.rows_replanned`."""
         await self._connection.execute(PLAN_FOR_THESE_VALUES)
+
+    async def plan_once(self) -> None:
+        """Takes `replan` back: it would plan each check of a foreign key anew, too."""
+        await self._connection.execute(PLAN_ONCE)
 
 
 def json_text(document: Document | None) -> str | None:

@@ -109,6 +109,7 @@ async def _held(transaction: Transaction, roots: Sequence[int], before: datetime
 
 async def _deleted(transaction: Transaction, trees: Sequence[Tree]) -> Forgotten:
     runs = [run for tree in trees for run in tree]
+    await transaction.plan_once()
     pairs = 0
     for ids in _weighed(trees):
         pairs += await _gone(transaction, SQL["delete_pairs"], ids)
@@ -118,7 +119,7 @@ async def _deleted(transaction: Transaction, trees: Sequence[Tree]) -> Forgotten
         logs += await _gone(transaction, SQL["delete_timeliness_logs"], ids)
         executions += await _gone(transaction, SQL["delete_executions"], ids)
     await transaction.rows(REPORT["hold"])
-    await keep(transaction, runs)
+    await keep(transaction, runs, shrunk=True)
     return Forgotten(
         total_pipeline_executions_deleted=executions,
         total_timeliness_pipeline_execution_logs_deleted=logs,

@@ -6,39 +6,24 @@ FROM report_upkeep;
 -- Kept days as they are where they are known to be true, the others computed from their runs. `known_to` is read
 -- in the same snapshot before: the planner has to know it to see that few runs lie beyond. Days are given as their
 -- distance from the first: the driver takes the first and the last of the calendar for the infinities.
-WITH admitted AS MATERIALIZED (
-    SELECT p.id, p.name, t.name AS type_name
-    FROM pipeline AS p
-    INNER JOIN pipeline_type AS t ON t.id = p.pipeline_type_id
-    WHERE (:pipeline_id::BIGINT IS NULL OR p.id = :pipeline_id)
-        AND (:name_key::BYTEA IS NULL OR p.name_key = :name_key)
-        AND (:type_key::BYTEA IS NULL OR t.name_key = :type_key)
-),
-
-found AS (
+WITH found AS (
     (
         SELECT d.pipeline_id, d.day, d.running = 0 AS kept
         FROM pipeline_day AS d
-        WHERE (:everyone::BOOLEAN OR d.pipeline_id IN (SELECT a.id FROM admitted AS a))
-            AND d.day >= DATE '0001-01-01' + :day_from::INTEGER
-            AND d.day <= DATE '0001-01-01' + :day_to::INTEGER
-            AND d.day <= DATE '0001-01-01' + :after_day::INTEGER
-            AND (d.day < DATE '0001-01-01' + :after_day::INTEGER OR d.pipeline_id > :after_pipeline)
+        -- include: wanted
         ORDER BY d.day DESC, d.pipeline_id
         LIMIT :limit
     )
     UNION ALL
     (
-        SELECT DISTINCT e.pipeline_id, l.day, FALSE AS kept
-        FROM pipeline_execution AS e
-        CROSS JOIN LATERAL (SELECT (e.start_date AT TIME ZONE 'UTC')::DATE AS day) AS l
-        WHERE e.id > :known_to
-            AND (:everyone::BOOLEAN OR e.pipeline_id IN (SELECT a.id FROM admitted AS a))
-            AND l.day >= DATE '0001-01-01' + :day_from::INTEGER
-            AND l.day <= DATE '0001-01-01' + :day_to::INTEGER
-            AND l.day <= DATE '0001-01-01' + :after_day::INTEGER
-            AND (l.day < DATE '0001-01-01' + :after_day::INTEGER OR e.pipeline_id > :after_pipeline)
-        ORDER BY l.day DESC, e.pipeline_id
+        SELECT DISTINCT d.pipeline_id, d.day, FALSE AS kept
+        FROM (
+            SELECT e.pipeline_id, (e.start_date AT TIME ZONE 'UTC')::DATE AS day
+            FROM pipeline_execution AS e
+            WHERE e.id > :known_to
+        ) AS d
+        -- include: wanted
+        ORDER BY d.day DESC, d.pipeline_id
         LIMIT :limit
     )
 ),
@@ -67,10 +52,23 @@ told AS (
     WHERE NOT p.kept
 )
 
-SELECT a.name AS pipeline_name, a.type_name AS pipeline_type_name, told.*
+SELECT w.name AS pipeline_name, t.name AS pipeline_type_name, told.*
 FROM told
-INNER JOIN admitted AS a ON a.id = told.pipeline_id
+INNER JOIN pipeline AS w ON w.id = told.pipeline_id
+INNER JOIN pipeline_type AS t ON t.id = w.pipeline_type_id
 ORDER BY told.day DESC, told.pipeline_id;
+
+-- name: wanted
+-- Of days (`d`) those that meet the conditions and follow the last one read.
+INNER JOIN pipeline AS w ON w.id = d.pipeline_id
+INNER JOIN pipeline_type AS t ON t.id = w.pipeline_type_id
+WHERE (:pipeline_id::BIGINT IS NULL OR w.id = :pipeline_id)
+    AND (:name_key::BYTEA IS NULL OR w.name_key = :name_key)
+    AND (:type_key::BYTEA IS NULL OR t.name_key = :type_key)
+    AND d.day >= DATE '0001-01-01' + :day_from::INTEGER
+    AND d.day <= DATE '0001-01-01' + :day_to::INTEGER
+    AND d.day <= DATE '0001-01-01' + :after_day::INTEGER
+    AND (d.day < DATE '0001-01-01' + :after_day::INTEGER OR d.pipeline_id > :after_pipeline)
 
 -- name: columns
 p.pipeline_id, p.day, d.executions, d.running, d.failures, d.inserts, d.updates, d.soft_deletes, d.total_rows,
@@ -145,30 +143,19 @@ LIMIT :limit;
 
 -- name: keep
 -- Computes days anew; by `hold` or `try_hold` nobody else does meanwhile.
-WITH told AS MATERIALIZED (
-    SELECT
-        -- include: columns
-    FROM (
-        SELECT u.pipeline_id, DATE '0001-01-01' + u.day AS day
-        FROM unnest(:pipeline_ids::BIGINT[], :days::INTEGER[]) AS u (pipeline_id, day)
-    ) AS p
-    CROSS JOIN LATERAL (
-        -- include: totals
-    ) AS d
-),
-
-gone AS (
-    DELETE FROM pipeline_day AS k
-    USING told AS d
-    WHERE d.executions = 0 AND k.pipeline_id = d.pipeline_id AND k.day = d.day
-)
-
 INSERT INTO pipeline_day AS k (
     pipeline_id, day, executions, running, failures, inserts, updates, soft_deletes, total_rows,
     duration, timed_rows, timed_duration, p95_duration
 )
-SELECT d.*
-FROM told AS d
+SELECT
+    -- include: columns
+FROM (
+    SELECT u.pipeline_id, DATE '0001-01-01' + u.day AS day
+    FROM unnest(:pipeline_ids::BIGINT[], :days::INTEGER[]) AS u (pipeline_id, day)
+) AS p
+CROSS JOIN LATERAL (
+    -- include: totals
+) AS d
 WHERE d.executions > 0
 ON CONFLICT (pipeline_id, day) DO UPDATE
 SET executions = excluded.executions,
@@ -182,6 +169,20 @@ SET executions = excluded.executions,
     timed_rows = excluded.timed_rows,
     timed_duration = excluded.timed_duration,
     p95_duration = excluded.p95_duration;
+
+-- name: drop_empty
+-- Of these days those of which no run is left.
+DELETE FROM pipeline_day AS d
+USING unnest(:pipeline_ids::BIGINT[], :days::INTEGER[]) AS u (pipeline_id, day)
+WHERE d.pipeline_id = u.pipeline_id
+    AND d.day = DATE '0001-01-01' + u.day
+    AND NOT EXISTS (
+        SELECT
+        FROM pipeline_execution AS e
+        WHERE e.pipeline_id = d.pipeline_id
+            AND e.start_date >= d.day::TIMESTAMP AT TIME ZONE 'UTC'
+            AND e.start_date < (d.day + 1)::TIMESTAMP AT TIME ZONE 'UTC'
+    );
 
 -- name: known
 UPDATE report_upkeep
