@@ -98,6 +98,9 @@ CREATE TABLE address_lineage_pending (
 -- GET /address_lineage: whether a kept reach is out of date.
 CREATE INDEX address_lineage_pending_by_address ON address_lineage_pending (address_id, downstream);
 
+-- Maintaining the closure: whether there is more than was taken up.
+CREATE INDEX address_lineage_pending_spreading ON address_lineage_pending (id) WHERE spreads;
+
 -- One row: who holds it may change the closure.
 CREATE TABLE lineage_upkeep (
     id BOOLEAN NOT NULL DEFAULT TRUE,

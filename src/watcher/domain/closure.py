@@ -10,6 +10,10 @@ known only while none of its addresses is noted, and what is not known is found 
 
 What makes that right: when the reach of an address changes, the first edge that changed on one of its paths
 begins at an address that it reached before and still reaches, or at itself; and that one is noted.
+
+A reach beyond the limit is nowhere written down, so those who lose addresses tell the ones before them to look
+again. They can only tell what they lost since they were looked at: a reach that was found too large on the way,
+while other changes were still to be taken up, is looked at once more after these.
 """
 
 from collections.abc import Collection, Container, Mapping, Sequence

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 import asyncpg
@@ -36,6 +37,27 @@ class Stored:
     reach: Reach
 
 
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """What is pending in one direction."""
+
+    every: AbstractSet[int]
+    spreading: AbstractSet[int]
+
+    @classmethod
+    def of(cls, rows: Iterable[asyncpg.Record]) -> "Noted":
+        rows = list(rows)
+        return cls({row["address_id"] for row in rows}, {row["address_id"] for row in rows if row["spreads"]})
+
+    def unfinished(self, start: int, stored: Stored, found: Reach | None) -> bool:
+        """Whether what is stored is known to be unfinished. A reach comes back from beyond the limit step by step."""
+        if start in self.every:
+            return True
+        if stored.kept:
+            return not self.spreading.isdisjoint(stored.reach)
+        return not self.every.isdisjoint(found or {})
+
+
 class PostgresClosure:
     """`Closure` by SQL, with the searches done here: a step of theirs loads the edges of many addresses at once."""
 
@@ -52,9 +74,10 @@ class PostgresClosure:
                 raise StoreBusy("somebody else maintains the closure just now")
             await snapshot.rows(SQL["count_step"])
             await snapshot.replan()
+            unfinished = await snapshot.row(SQL["more_pending"], after=pending[-1]["id"]) is not None
             for way in WAYS:
                 taken = [row for row in pending if row["downstream"] == (way == "downstream")]
-                await _Side(snapshot, way, self._reach_limit).maintain(taken)
+                await _Side(snapshot, way, self._reach_limit).maintain(taken, unfinished=unfinished)
             await snapshot.rows(SQL["done"], ids=[row["id"] for row in pending])
             return len(pending)
 
@@ -71,11 +94,11 @@ class PostgresClosure:
             pending = await snapshot.rows(SQL["pending_addresses"])
             for way in WAYS:
                 side = _Side(snapshot, way, self._reach_limit)
-                noted = [row for row in pending if row["downstream"] == (way == "downstream")]
+                noted = Noted.of(row for row in pending if row["downstream"] == (way == "downstream"))
                 for starts in _chunks(ids):
                     found = await side.found(starts)
                     for start, stored in (await side.stored(starts)).items():
-                        if stored.kept and _is_pending(start, stored.reach, noted):
+                        if noted.unfinished(start, stored, found[start]):
                             unfinished += 1
                             continue
                         checked += 1
@@ -95,7 +118,8 @@ class _Side:
         self._steps: dict[int, Sequence[int]] = {}
         self._beyond: set[int] = set()
 
-    async def maintain(self, taken: Sequence[asyncpg.Record]) -> None:
+    async def maintain(self, taken: Sequence[asyncpg.Record], *, unfinished: bool) -> None:
+        """`unfinished` when there are more changes than were taken: see `domain.closure`."""
         spreading = [row["address_id"] for row in taken if row["spreads"]]
         affected = await self._ids("affected", spreading) if spreading else set()
         starts = sorted(affected | {row["address_id"] for row in taken})
@@ -103,6 +127,8 @@ class _Side:
         for some in _chunks(starts):
             freeing += await self._brought_up_to_date(some)
         freed = await self._ids("freed", freeing) if freeing else set()
+        if unfinished:
+            freed |= self._beyond.intersection(starts)
         if freed:
             await self._snapshot.rows(SQL["note"], ids=sorted(freed), downstream=self._way == "downstream")
 
@@ -176,10 +202,6 @@ class _Side:
     async def _ids(self, statement: str, ids: Sequence[int]) -> set[int]:
         rows = await self._snapshot.rows(SQL[f"{statement}_{self._way}"], ids=ids)
         return {row["id"] for row in rows}
-
-
-def _is_pending(start: int, reach: Reach, noted: Sequence[asyncpg.Record]) -> bool:
-    return any(row["address_id"] == start or (row["spreads"] and row["address_id"] in reach) for row in noted)
 
 
 def _chunks(ids: Sequence[int]) -> Iterator[Sequence[int]]:

@@ -15,6 +15,13 @@ FROM address_lineage_pending
 ORDER BY id
 LIMIT :limit;
 
+-- name: more_pending
+-- Whether there are changes that were made before this instant and not taken up with those before.
+SELECT id
+FROM address_lineage_pending
+WHERE spreads AND id > :after
+LIMIT 1;
+
 -- name: done
 DELETE FROM address_lineage_pending
 WHERE id = ANY(:ids::BIGINT[]);
