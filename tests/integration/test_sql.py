@@ -17,63 +17,19 @@ from watcher.adapters.postgres.queries import Query, load
 FILES = sorted(Path(watcher.adapters.postgres.__file__).parent.glob("sql/*.sql"))
 STATEMENTS = {f"{file.stem}.{name}": query for file in FILES for name, query in load(file.stem).items()}
 EXECUTIONS = load("executions")
+LINEAGE = load("lineage")
+GRAPH = load("lineage_graph")
 PIPELINES = load("pipelines")
 ADDRESSES = load("addresses")
 
-MANY = """
-INSERT INTO pipeline_type (name, name_key, created_at) VALUES ('load', sha256('load'), '2026-01-01');
-
-INSERT INTO pipeline (name, name_key, declaration, pipeline_type_id, created_at)
-SELECT n, sha256(n::TEXT::BYTEA), sha256('declared'), (SELECT min(id) FROM pipeline_type), '2026-01-01'
-FROM generate_series(1, 5000) AS n;
-
-INSERT INTO pipeline_execution (
-    id, pipeline_id, start_date, end_date, completed_successfully, total_rows, parent_id, external_id
-)
-SELECT n, p.first + n % 5000, t.start_date, t.end_date, CASE WHEN t.end_date IS NOT NULL THEN n % 50 <> 0 END,
-    n, CASE WHEN n % 5 = 0 THEN n / 5 END, CASE WHEN n % 3 = 0 THEN n::TEXT END
-FROM generate_series(1, 50000) AS n,
-    LATERAL (SELECT min(id) AS first FROM pipeline) AS p,
-    LATERAL (
-        SELECT '2026-01-01'::TIMESTAMPTZ + n * INTERVAL '1 minute' AS start_date,
-            CASE WHEN n % 2000 <> 1 THEN '2026-01-01'::TIMESTAMPTZ + (n + 5) * INTERVAL '1 minute' END AS end_date
-    ) AS t;
-
-INSERT INTO pipeline_execution_closure (ancestor_id, descendant_id, depth)
-WITH RECURSIVE above AS (
-    SELECT parent_id AS ancestor_id, id AS descendant_id, 1 AS depth
-    FROM pipeline_execution
-    WHERE parent_id IS NOT NULL
-    UNION ALL
-    SELECT e.parent_id, a.descendant_id, a.depth + 1
-    FROM above AS a
-    INNER JOIN pipeline_execution AS e ON e.id = a.ancestor_id
-    WHERE e.parent_id IS NOT NULL
-)
-SELECT ancestor_id, descendant_id, depth
-FROM above;
-
-INSERT INTO address_type (name, name_key, group_name, group_key, declaration, created_at)
-SELECT n, sha256(n::TEXT::BYTEA), n % 3, sha256((n % 3)::TEXT::BYTEA), '', '2026-01-01'
-FROM generate_series(1, 20) AS n;
-
-INSERT INTO address (name, name_key, name_folded, declaration, address_type_id, created_at)
-SELECT name, sha256(name::BYTEA), name, '', t.first + n % 20, '2026-01-01'
-FROM generate_series(1, 20000) AS n,
-    LATERAL (SELECT min(id) AS first FROM address_type) AS t,
-    LATERAL (SELECT 'warehouse.' || md5(n::TEXT) AS name) AS named;
-
-SELECT gin_clean_pending_list('address_by_part_of_name');
-
-ANALYZE;
-"""
+MANY = Path(__file__).with_name("many.sql")
 
 
 @pytest.fixture(scope="module")
 async def connection(large: str) -> AsyncIterator[asyncpg.Connection]:
     """A connection as Watcher has them, to a database with 50,000 executions of 5,000 pipelines, and 20,000 addresses."""
     connection = await asyncpg.connect(large, server_settings=SERVER_SETTINGS)
-    await connection.execute(MANY)
+    await connection.execute(MANY.read_text())
     yield connection
     await connection.close()
 
@@ -215,6 +171,49 @@ async def test_a_part_that_many_names_have_is_met_on_the_way(
     assert not {node["Node Type"] for node in found} & {"Sort", "Incremental Sort"}
 
 
+@pytest.mark.parametrize(
+    ("name", "used"),
+    [
+        ("start", {"address_lineage_pending_by_address", "address_lineage_reach_pk"}),
+        ("kept_downstream", {"address_lineage_closure_pk"}),
+        ("kept_upstream", {"address_lineage_closure_by_descendant"}),
+        ("walk_downstream", {"address_lineage_downstream"}),
+        ("walk_upstream", {"address_lineage_upstream"}),
+        ("walk_downstream_as_of", {"address_lineage_downstream", "address_lineage_past_downstream"}),
+        ("walk_upstream_as_of", {"address_lineage_upstream", "address_lineage_past_upstream"}),
+        ("edges", {"address_lineage_downstream"}),
+        ("edges_as_of", {"address_lineage_downstream", "address_lineage_past_downstream"}),
+        ("places", {"address_pk"}),
+        ("owners", {"pipeline_pk", "pipeline_execution_by_pipeline"}),
+    ],
+)
+async def test_questions_about_lineage_are_answered_by_index(
+    connection: asyncpg.Connection, name: str, used: set[str]
+) -> None:
+    found = await plan(connection, GRAPH[name])
+    assert scanned(found) <= {"address_type", "pipeline_type", "lineage_upkeep"}
+    assert indexes(found) >= used
+
+
+@pytest.mark.parametrize(
+    ("name", "used"),
+    [
+        ("standing", {"pipeline_pk", "lineage_declaration_current_unique"}),
+        ("known_addresses", {"address_name_unique"}),
+        ("replace", {"address_lineage_current_unique", "lineage_declaration_pk"}),
+        ("declared_as_of", {"lineage_declaration_by_pipeline"}),
+        ("prune_edges", {"address_lineage_ended"}),
+        ("prune_declarations", {"lineage_declaration_ended"}),
+    ],
+)
+async def test_lineage_is_declared_and_pruned_by_index(
+    connection: asyncpg.Connection, name: str, used: set[str]
+) -> None:
+    found = await plan(connection, LINEAGE[name])
+    assert scanned(found) == set()
+    assert indexes(found) >= used
+
+
 async def test_every_index_serves_a_statement(connection: asyncpg.Connection) -> None:
     used = {name for query in STATEMENTS.values() for name in indexes(await plan(connection, query))}
     used |= indexes(await search_plan(connection, "few names have this"))
@@ -222,10 +221,11 @@ async def test_every_index_serves_a_statement(connection: asyncpg.Connection) ->
         """
         SELECT indexrelid::REGCLASS::TEXT
         FROM pg_index
-        WHERE indrelid::REGCLASS::TEXT LIKE ANY(ARRAY['pipeline%', 'address%'])
+        WHERE indrelid::REGCLASS::TEXT LIKE ANY(ARRAY['pipeline%', 'address%', 'lineage%'])
         """
     )
-    types = ("pipeline_type", "address_type")  # few rows: any way is fast
+    types = ("pipeline_type", "address_type", "lineage_upkeep")  # few rows: any way is fast
     small = {f"{each}_{index}" for each in types for index in ("pk", "name_unique")}
     conflicts = {"pipeline_execution_external_unique"}
-    assert {row[0] for row in rows} - used - small - conflicts == set()
+    names = {"address_lineage_pk"}  # what replication knows a row by
+    assert {row[0] for row in rows} - used - small - conflicts - names == set()

@@ -168,11 +168,28 @@ UPDATE lineage_upkeep
 SET pruned_before = GREATEST(pruned_before, :before);
 
 -- name: prune_edges
+-- By their place in the table, which nothing changes any more: an edge that ended is never written again.
 DELETE FROM address_lineage
-WHERE id IN (SELECT e.id FROM address_lineage AS e WHERE e.valid_to <= :before LIMIT :limit)
+WHERE ctid = ANY(
+    ARRAY(
+        SELECT e.ctid
+        FROM address_lineage AS e
+        WHERE e.valid_to <= :before
+        ORDER BY e.valid_to
+        LIMIT :limit
+    )
+)
 RETURNING id;
 
 -- name: prune_declarations
 DELETE FROM lineage_declaration
-WHERE id IN (SELECT d.id FROM lineage_declaration AS d WHERE d.valid_to <= :before LIMIT :limit)
+WHERE ctid = ANY(
+    ARRAY(
+        SELECT d.ctid
+        FROM lineage_declaration AS d
+        WHERE d.valid_to <= :before
+        ORDER BY d.valid_to
+        LIMIT :limit
+    )
+)
 RETURNING id;
