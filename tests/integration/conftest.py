@@ -13,12 +13,16 @@ import pytest
 from examples.nycflights import dataset
 from examples.nycflights.landing import Landing
 from tests.contract.world import EMPTYING
-from tests.integration.clusters import QUICK, end_server, temporary
+from tests.integration.clusters import QUICK, Postgres, end_server, temporary
 from tests.integration.flights import Site
 from tests.integration.programs import Program, served
 from tests.integration.wire import Wire
 from tests.server import execute
 from watcher.adapters.embedded import EmbeddedPostgres
+from watcher.adapters.postgres.migrate import migrate
+
+TIMEOUT = 2.0
+"""WATCHER_DATABASE_TIMEOUT in seconds of the servers whose database is maltreated."""
 
 FROM_ONE = [
     "ALTER SEQUENCE address_id_seq RESTART",
@@ -105,6 +109,31 @@ def used_home() -> Iterator[Path]:
 def home(used_home: Path) -> Iterator[Path]:
     yield used_home
     end_server(used_home)
+
+
+@pytest.fixture(scope="module")
+def durable() -> Iterator[Postgres]:
+    """fsync is on. Its directory can be entered by the user who runs PostgreSQL when we are root."""
+    with tempfile.TemporaryDirectory(prefix="watcher-faults-", dir="/tmp") as directory:
+        Path(directory).chmod(0o755)
+        postgres = Postgres(Path(directory) / "home")
+        with postgres.cluster:
+            asyncio.run(migrate(postgres.dsn))
+            yield postgres
+
+
+@pytest.fixture(scope="module")
+def server(serve: Serve, durable: Postgres) -> Iterator[Program]:
+    """A server that outlives all that happens around it."""
+    with serve(durable.dsn, workers="2", database_timeout=str(TIMEOUT)) as api:
+        yield api
+
+
+@pytest.fixture
+def mortal(serve: Serve, durable: Postgres) -> Iterator[Program]:
+    """A server that the test will end."""
+    with serve(durable.dsn, workers="2") as api:
+        yield api
 
 
 @pytest.fixture(scope="session")
