@@ -76,7 +76,8 @@ class LineageDeclaration:
         addresses.update(zip(targets, self.targets, strict=True))
         addresses = dict(sorted(addresses.items()))
         digests = {key: address.digest() for key, address in addresses.items()}
-        return KeyedLineage(self.pipeline_id, _once(sources), _once(targets), addresses, digests)
+        turns = {key: turn for turn, key in enumerate([*sources, *targets])}
+        return KeyedLineage(self.pipeline_id, _once(sources), _once(targets), addresses, digests, turns)
 
 
 def _once(keys: Iterable[bytes]) -> Sequence[bytes]:
@@ -92,10 +93,12 @@ class KeyedLineage:
     targets: Sequence[bytes]
     addresses: dict[bytes, AddressDeclaration]
     digests: dict[bytes, bytes]
+    turns: dict[bytes, int]
+    """When each address was named last."""
 
     def types_of(self, keys: Iterable[bytes]) -> dict[bytes, AddressTypeDeclaration]:
         """What is said about the types of these addresses, by the key of the type; the last word counts."""
-        types = (self.addresses[key].address_type() for key in keys)
+        types = (self.addresses[key].address_type() for key in sorted(keys, key=self.turns.__getitem__))
         return {each.key(): each for each in types}
 
 
