@@ -15,7 +15,6 @@ from watcher.domain.executions import Status
 from watcher.domain.lineage_graph import (
     EDGES_SHOWN,
     NODES_LIMIT,
-    WALK_LIMIT,
     Depths,
     Edge,
     Graph,
@@ -59,7 +58,7 @@ class PostgresLineageGraph:
             there = question.there(start["id"], goal["id"])
             down = await _walked(snapshot, start, there)
             if goal["id"] not in down:
-                return Paths(None, (), (), (), len(down) > WALK_LIMIT)
+                return Paths(None, (), (), (), there.cut_short(down))
             length = down[goal["id"]]
             up = await _walked(snapshot, goal, question.back(start["id"], goal["id"], length))
             depths, cut = nearest([on_the_way(down, up, goal["id"])], NODES_LIMIT)
@@ -69,7 +68,7 @@ class PostgresLineageGraph:
         leading = [edge for edge in edges if depths[edge.target] == depths[edge.source] + 1]
         pairs = [(edge.source, edge.target) for edge in leading]
         paths, more = spelled_out(depths, pairs, start["id"], goal["id"], question.limit)
-        return Paths(length, paths, nodes, leading, cut or more)
+        return Paths(length, paths, nodes, leading, cut or more or len(edges) > EDGES_SHOWN)
 
 
 async def _start(snapshot: Transaction, reference: Reference, as_of: datetime | None) -> asyncpg.Record:
