@@ -26,6 +26,9 @@ STARTS_AT_ONCE = 100
 """Reaches worked on together: as many as keep the event loop from its other work for a few milliseconds at most."""
 
 SEARCHES_AT_ONCE = 20
+AHEAD, AHEAD_AT_MOST = 32, 1_024
+"""Addresses whose edges are loaded before they are asked for: more at every step, or a chain is one by one."""
+
 WAYS = ("downstream", "upstream")
 
 
@@ -147,7 +150,7 @@ class _Side:
     async def found(self, starts: Sequence[int]) -> dict[int, Reach | None]:
         """What each address reaches by the edges; None beyond the limit."""
         searches = [Search(start, self._reach_limit) for start in starts]
-        under_way = searches
+        under_way, ahead = searches, AHEAD
         while under_way:
             missing: set[int] = set()
             stopped = []
@@ -159,13 +162,17 @@ class _Side:
                     stopped.append(search)
                 elif search.reach is None:
                     self._beyond.add(search.start)
-            under_way = stopped
-            await self._load(missing)
+            if missing:
+                await self._load(missing, ahead)
+            under_way, ahead = stopped, min(2 * ahead, AHEAD_AT_MOST)
         return {search.start: search.reach for search in searches}
 
-    async def _load(self, missing: Iterable[int]) -> None:
+    async def _load(self, missing: set[int], ahead: int) -> None:
         rows = await self._snapshot.rows(
-            SQL[f"steps_{self._way}"], ids=list(missing), limit=self._reach_limit + NEIGHBOURS_BEYOND
+            SQL[f"steps_{self._way}"],
+            ids=list(missing),
+            limit=self._reach_limit + NEIGHBOURS_BEYOND,
+            ahead=len(missing) + ahead,
         )
         self._steps.update({row["id"]: row["neighbours"] for row in rows})
 

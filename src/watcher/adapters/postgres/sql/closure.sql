@@ -56,8 +56,22 @@ CROSS JOIN LATERAL (
 ) AS k;
 
 -- name: steps_downstream
--- One step from each address, and from all that are in its kept downstream: those will be asked for next. What is kept
--- never reaches the limit.
+-- One step from each address, and from those that will be asked for next: all that are in its kept downstream, which
+-- never reaches the limit, and the nearest along the edges.
+WITH RECURSIVE near AS (
+    SELECT i.id
+    FROM unnest(:ids::BIGINT[]) AS i (id)
+    UNION
+    SELECT f.id
+    FROM near AS n
+    CROSS JOIN LATERAL (
+        SELECT e.target_address_id AS id
+        FROM address_lineage AS e
+        WHERE e.source_address_id = n.id AND e.valid_to IS NULL
+        OFFSET 0
+    ) AS f
+)
+
 SELECT w.id,
     ARRAY(
         SELECT DISTINCT e.target_address_id
@@ -77,9 +91,25 @@ FROM (
         WHERE c.ancestor_id = i.id AND c.downstream
         LIMIT :limit
     ) AS k
+    UNION
+    (SELECT n.id FROM near AS n LIMIT :ahead)
 ) AS w;
 
 -- name: steps_upstream
+WITH RECURSIVE near AS (
+    SELECT i.id
+    FROM unnest(:ids::BIGINT[]) AS i (id)
+    UNION
+    SELECT f.id
+    FROM near AS n
+    CROSS JOIN LATERAL (
+        SELECT e.source_address_id AS id
+        FROM address_lineage AS e
+        WHERE e.target_address_id = n.id AND e.valid_to IS NULL
+        OFFSET 0
+    ) AS f
+)
+
 SELECT w.id,
     ARRAY(
         SELECT DISTINCT e.source_address_id
@@ -99,6 +129,8 @@ FROM (
         WHERE c.descendant_id = i.id AND c.upstream
         LIMIT :limit
     ) AS k
+    UNION
+    (SELECT n.id FROM near AS n LIMIT :ahead)
 ) AS w;
 
 -- name: kept_downstream
