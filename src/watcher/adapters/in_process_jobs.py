@@ -48,7 +48,7 @@ class InProcessJobs:
     async def idle(self) -> None:
         """Returns when nothing that was announced is left to do."""
         if self._worker is not None:
-            await self._worker
+            await asyncio.shield(self._worker)
 
     async def _sweep(self, job: Job, seconds: float) -> None:
         while True:
