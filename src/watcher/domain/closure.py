@@ -136,7 +136,8 @@ class Closure(Protocol):
     async def maintain(self, entries: int) -> int:
         """Brings the closure up to date with up to `entries` of what is pending; answers how many it took.
 
-        0 when nothing is pending, or when somebody else is at it just now. Can be broken off and repeated.
+        0 when nothing is pending. Of several at once one works and the others wait for their turn. Can be
+        broken off and repeated.
         """
         ...
 
@@ -170,6 +171,7 @@ class RebuildClosure:
     closure: Closure
 
     async def __call__(self) -> int:
-        """How many entries it worked off."""
-        await self.closure.mark()
-        return await MaintainClosure(self.closure)()
+        """How many entries there were to work off."""
+        entries = await self.closure.mark()
+        await MaintainClosure(self.closure)()
+        return entries

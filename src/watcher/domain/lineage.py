@@ -44,8 +44,8 @@ class HistoryPruned(Invalid):
 class LineageDeclaration:
     """What a client says that a pipeline reads and writes.
 
-    An address may be named more than once, in any spelling: the last word counts, those of targets after
-    those of sources. Raises `InvalidValue` where nothing is named at all, and `LineageTooLarge`.
+    An address may be named more than once: the first spelling of its name counts, and the last word about it,
+    where those of targets come after those of sources. Raises `InvalidValue` where nothing is named at all, and `LineageTooLarge`.
     """
 
     pipeline_id: int
@@ -72,8 +72,10 @@ class LineageDeclaration:
         """The same by the keys of names, each address once."""
         sources = [address.key() for address in self.sources]
         targets = [address.key() for address in self.targets]
-        addresses = dict(zip(sources, self.sources, strict=True))
-        addresses.update(zip(targets, self.targets, strict=True))
+        spellings: dict[bytes, str] = {}
+        addresses: dict[bytes, AddressDeclaration] = {}
+        for key, address in zip([*sources, *targets], [*self.sources, *self.targets], strict=True):
+            addresses[key] = address.spelled(spellings.setdefault(key, address.name))
         addresses = dict(sorted(addresses.items()))
         digests = {key: address.digest() for key, address in addresses.items()}
         turns = {key: turn for turn, key in enumerate([*sources, *targets])}
@@ -144,7 +146,8 @@ class LineageDeclared:
         """What happened, in a sentence."""
         match self.outcome:
             case Outcome.REPLACED:
-                return f"The lineage was replaced: {self.created} relationships created, {self.ended} ended."
+                created = f"{self.created} relationship{'' if self.created == 1 else 's'} created"
+                return f"The lineage was replaced: {created}, {self.ended} ended."
             case Outcome.UNCHANGED:
                 return "The lineage is the one declared before: nothing changed."
             case Outcome.NOT_LOADED:

@@ -28,7 +28,6 @@ app = typer.Typer(
 lineage = typer.Typer(help="Look after the record of lineage.", no_args_is_help=True)
 app.add_typer(lineage, name="lineage")
 console = Console(stderr=True, highlight=False)
-BUSY_SECONDS = 0.2
 Answer = TypeVar("Answer")
 
 Host = Annotated[str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")]
@@ -172,19 +171,7 @@ def verify(database_url: DatabaseUrl = None) -> None:
 @lineage.command()
 def rebuild(database_url: DatabaseUrl = None) -> None:
     """Make the closure of lineage anew from the edges. Answers stay right meanwhile, and only get slower."""
-    from watcher.domain.errors import StoreBusy
-
-    async def rebuilt(watcher: "Watcher") -> int:
-        entries = await watcher.closure.mark()
-        while True:
-            try:
-                await watcher.maintain_closure()
-            except StoreBusy:  # a running Watcher is at it, too: one of the two at a time
-                await asyncio.sleep(BUSY_SECONDS)
-            else:
-                return entries
-
-    entries = asked(database_url, rebuilt)
+    entries = asked(database_url, lambda watcher: watcher.rebuild_closure())
     console.print(f"The closure was made anew, from {entries:,} entries.")
 
 

@@ -26,6 +26,9 @@ STARTS_AT_ONCE = 100
 """Reaches worked on together: as many as keep the event loop from its other work for a few milliseconds at most."""
 
 SEARCHES_AT_ONCE = 20
+TURN_SECONDS = 0.1
+TURNS = 100
+"""How often, and so for about ten seconds, to ask for a turn while others maintain the closure."""
 AHEAD, AHEAD_AT_MOST = 32, 1_024
 """Addresses whose edges are loaded before they are asked for: more at every step, or a chain is one by one."""
 
@@ -69,6 +72,14 @@ class PostgresClosure:
         self._reach_limit = reach_limit
 
     async def maintain(self, entries: int) -> int:
+        for _ in range(TURNS):
+            try:
+                return await self._step(entries)
+            except StoreBusy:
+                await asyncio.sleep(TURN_SECONDS)
+        return await self._step(entries)
+
+    async def _step(self, entries: int) -> int:
         async with self._database.snapshot(readonly=False) as snapshot:
             pending = await snapshot.rows(SQL["pending"], limit=entries)
             if not pending:
