@@ -245,7 +245,7 @@ class PruneLineage:
     async def __call__(self) -> int:
         """How many edges and declarations were forgotten."""
         now = self.clock.now()
-        before = now - min(timedelta(days=self.retention_days), now - FIRST)
+        before = now - min(timedelta(days=self.retention_days), now - FIRST - timedelta(days=1))
         total = 0
         while pruned := await self.lineage.prune(before, PRUNED_AT_ONCE):
             total += pruned
