@@ -165,7 +165,9 @@ class Container(containers.DeclarativeContainer):
     )
     jobs: Provider[Jobs] = providers.Singleton(
         InProcessJobs,
-        providers.Dict({Job.MAINTAIN_CLOSURE: maintain_closure, Job.PRUNE_LINEAGE: prune_lineage}),
+        providers.Dict(
+            {Job.MAINTAIN_CLOSURE: maintain_closure.provided.step, Job.PRUNE_LINEAGE: prune_lineage}
+        ),
     )
     watcher: Provider[Watcher] = providers.Singleton(
         Watcher,

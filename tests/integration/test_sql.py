@@ -174,7 +174,7 @@ async def test_a_part_that_many_names_have_is_met_on_the_way(
 @pytest.mark.parametrize(
     ("name", "used"),
     [
-        ("start", {"address_lineage_pending_by_address", "address_lineage_reach_pk"}),
+        ("start", {"address_name_unique", "address_lineage_pending_pk", "address_lineage_reach_pk"}),
         ("kept_downstream", {"address_lineage_closure_pk"}),
         ("kept_upstream", {"address_lineage_closure_by_descendant"}),
         ("walk_downstream", {"address_lineage_downstream"}),

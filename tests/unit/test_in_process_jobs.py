@@ -22,10 +22,11 @@ class Work:
         self.gate = Event()
         self.gate.set()
         self.failures: list[BaseException] = []
+        self.steps: list[int] = []
         self.broken_off = 0
         self.often = Event()
 
-    async def maintain(self) -> None:
+    async def maintain(self) -> int:
         self.done.append(MAINTAIN)
         if len(self.done) > 3:
             self.often.set()
@@ -36,9 +37,11 @@ class Work:
             raise
         if self.failures:
             raise self.failures.pop(0)
+        return self.steps.pop() if self.steps else 0
 
-    async def prune(self) -> None:
+    async def prune(self) -> int:
         self.done.append(PRUNE)
+        return 0
 
 
 @pytest.fixture
@@ -49,6 +52,7 @@ def work() -> Work:
 @pytest.fixture
 async def jobs(work: Work, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[InProcessJobs]:
     monkeypatch.setattr(in_process_jobs, "FIRST_RETRY_SECONDS", 0.0)
+    monkeypatch.setattr(in_process_jobs, "DELAY_SECONDS", 0.0)
     jobs = InProcessJobs({MAINTAIN: work.maintain, PRUNE: work.prune})
     yield jobs
     await jobs.close()
@@ -101,6 +105,13 @@ async def test_after_a_rest_it_goes_on(jobs: InProcessJobs, work: Work) -> None:
         jobs.announce(MAINTAIN)
         await wait_for(jobs.idle(), 1)
     assert work.done == [MAINTAIN] * 3
+
+
+async def test_work_goes_on_until_nothing_was_left(jobs: InProcessJobs, work: Work) -> None:
+    work.steps = [1, 200, 200]
+    jobs.announce(MAINTAIN)
+    await wait_for(jobs.idle(), 1)
+    assert work.done == [MAINTAIN] * 4
 
 
 async def test_nothing_announced_is_nothing_to_wait_for(jobs: InProcessJobs) -> None:

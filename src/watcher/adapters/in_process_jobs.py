@@ -4,11 +4,15 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from time import monotonic
 
 from watcher.domain.errors import Unavailable
 from watcher.domain.jobs import Job
 
 log = logging.getLogger(__name__)
+
+DELAY_SECONDS = 0.25
+"""Between an announcement and the work: who announces much at once has it done at once."""
 
 RETRIES = 5
 FIRST_RETRY_SECONDS = 0.2
@@ -17,9 +21,13 @@ SWEEP_SECONDS: Mapping[Job, float] = {Job.MAINTAIN_CLOSURE: 30.0, Job.PRUNE_LINE
 
 
 class InProcessJobs:
-    """`Jobs` one after the other. What is announced while it runs is done once more."""
+    """`Jobs` one after the other. What is announced while it runs is done once more.
 
-    def __init__(self, work: Mapping[Job, Callable[[], Awaitable[object]]]) -> None:
+    `work` is done again until it answers that there was nothing left to do, with a rest each time that is as
+    long as the work took: the process has others to serve.
+    """
+
+    def __init__(self, work: Mapping[Job, Callable[[], Awaitable[int]]]) -> None:
         self._work = work
         self._announced: dict[Job, None] = {}
         self._worker: asyncio.Task[None] | None = None
@@ -57,24 +65,30 @@ class InProcessJobs:
 
     async def _run(self) -> None:
         while self._announced:
+            await asyncio.sleep(DELAY_SECONDS)
             job = next(iter(self._announced))
             del self._announced[job]
             await self._done(job)
 
     async def _done(self, job: Job) -> None:
         """Does the job; gives up after some retries, as the next sweep finds the work again."""
-        for attempt in range(RETRIES):
+        attempt = 0
+        while attempt < RETRIES:
+            began = monotonic()
             try:
-                await self._work[job]()
+                if not await self._work[job]():
+                    return
             except Unavailable as error:
                 if attempt == 0:
                     log.info("%s waits: %s", job, error)
                 await asyncio.sleep(FIRST_RETRY_SECONDS * 2**attempt)
+                attempt += 1
             except Exception:
                 log.exception("%s failed", job)
                 return
             else:
-                return
+                attempt = 0
+                await asyncio.sleep(monotonic() - began)
 
 
 async def _stopped(*tasks: asyncio.Task[None]) -> None:

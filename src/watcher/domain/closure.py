@@ -28,7 +28,10 @@ NEIGHBOURS_BEYOND = 2
 are among them."""
 
 STEP = 200
-"""Pending entries taken up in one transaction."""
+"""Pending entries taken up in one transaction, beside other work."""
+
+LARGE_STEP = 2_000
+"""The same where there is nothing else to do."""
 
 Reach: TypeAlias = Mapping[int, int]
 """Address ids with their depth; the start is not among them."""
@@ -157,11 +160,15 @@ class MaintainClosure:
     closure: Closure
 
     async def __call__(self) -> int:
-        """How many pending entries it worked off."""
+        """How many pending entries it worked off, until none was left."""
         total = 0
-        while taken := await self.closure.maintain(STEP):
+        while taken := await self.step():
             total += taken
         return total
+
+    async def step(self) -> int:
+        """One transaction's worth of it, for those who have other work to do in between; 0 when nothing is left."""
+        return await self.closure.maintain(STEP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,5 +180,6 @@ class RebuildClosure:
     async def __call__(self) -> int:
         """How many entries there were to work off."""
         entries = await self.closure.mark()
-        await MaintainClosure(self.closure)()
+        while await self.closure.maintain(LARGE_STEP):
+            pass
         return entries

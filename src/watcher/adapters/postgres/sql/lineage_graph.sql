@@ -1,23 +1,22 @@
 -- name: start
--- The address with that id or of that name; of the kept reaches which are there, and which are out of date.
+-- The address with that id or of that name, which of its reaches are kept, and the oldest of what is pending: where
+-- there is more than that the closure is not asked at all.
 SELECT a.id, u.pruned_before,
     r.address_id IS NULL OR r.downstream IS NOT NULL AS downstream_kept,
     r.address_id IS NULL OR r.upstream IS NOT NULL AS upstream_kept,
-    EXISTS (SELECT FROM address_lineage_pending AS p WHERE p.address_id = a.id AND p.downstream) OR EXISTS (
-        SELECT
-        FROM address_lineage_closure AS c
-        INNER JOIN address_lineage_pending AS p ON p.address_id = c.descendant_id AND p.downstream AND p.spreads
-        WHERE c.ancestor_id = a.id AND c.downstream
-    ) AS downstream_pending,
-    EXISTS (SELECT FROM address_lineage_pending AS p WHERE p.address_id = a.id AND NOT p.downstream) OR EXISTS (
-        SELECT
-        FROM address_lineage_closure AS c
-        INNER JOIN address_lineage_pending AS p ON p.address_id = c.ancestor_id AND NOT p.downstream AND p.spreads
-        WHERE c.descendant_id = a.id AND c.upstream
-    ) AS upstream_pending
+    p.addresses, p.downstream, p.spreads
 FROM address AS a
 CROSS JOIN lineage_upkeep AS u
 LEFT JOIN address_lineage_reach AS r ON r.address_id = a.id
+CROSS JOIN LATERAL (
+    SELECT array_agg(x.address_id) AS addresses, array_agg(x.downstream) AS downstream, array_agg(x.spreads) AS spreads
+    FROM (
+        SELECT y.address_id, y.downstream, y.spreads
+        FROM address_lineage_pending AS y
+        ORDER BY y.id
+        LIMIT :pending
+    ) AS x
+) AS p
 WHERE a.id = :id OR a.name_key = :name_key;
 
 -- name: kept_downstream
