@@ -17,7 +17,7 @@ from benchmarks.graphs import SEED, Lineage
 from benchmarks.measure import Load, Spread, timed
 from watcher.adapters.postgres import database as postgres
 from watcher.adapters.postgres.connections import SERVER_SETTINGS
-from watcher.adapters.postgres.lineage_graph import PostgresLineageGraph
+from watcher.adapters.postgres.lineage_graph import PENDING_READ, PostgresLineageGraph
 from watcher.adapters.postgres.queries import Query, load
 from watcher.domain.closure import REACH_LIMIT
 from watcher.domain.lineage_graph import DEPTH_LIMIT, NODES_LIMIT, Direction, Surroundings
@@ -135,7 +135,8 @@ class _Session:
         bounds = {"start": start, "depth": asked.depth, "limit": NODES_LIMIT, "goal": None}
         times.walk.append(looked_up + await self._seconds(SQL[f"walk_{way}"], **bounds))
         before = time.perf_counter()
-        (row,) = await self.connection.fetch(SQL["start"].sql, start, None)
+        asked_for = SQL["start"].arguments({"id": start, "name_key": None, "pending": PENDING_READ})
+        (row,) = await self.connection.fetch(SQL["start"].sql, *asked_for)
         begin = time.perf_counter() - before
         if row[f"{way}_kept"]:
             times.closure.append(begin + await self._seconds(SQL[f"kept_{way}"], **bounds))
