@@ -34,11 +34,18 @@ def reach_limit() -> int:
 
 
 @pytest.fixture
-async def world(store: str, dsn: str, reach_limit: int) -> AsyncIterator[World]:
+def database_timeout() -> float:
+    """Seconds that a statement may take."""
+    return 10.0
+
+
+@pytest.fixture
+async def world(store: str, dsn: str, reach_limit: int, database_timeout: float) -> AsyncIterator[World]:
     """An empty record, wired by the container with its clock stopped at noon, and nobody to do its jobs."""
     if store == "postgres":
         await execute(dsn, *EMPTYING)
-    container = Container(settings=Settings(database_url=SecretStr(dsn)))
+    settings = Settings(database_url=SecretStr(dsn), database_timeout=database_timeout)
+    container = Container(settings=settings)
     clock = StoppedClock()
     container.clock.override(providers.Object(clock))
     container.jobs.override(providers.Object(MemoryJobs()))
