@@ -4,10 +4,10 @@ BIN := .venv/bin
 SOURCES := src tests benchmarks examples migrations bootstrap.py
 
 .DEFAULT_GOAL := help
-.PHONY: help up demo test check format bench lock runtime dev
+.PHONY: help up demo test check format bench bench-lineage lock runtime dev
 
 help: ## Say what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 up: runtime ## Run Watcher with a PostgreSQL of its own, at http://127.0.0.1:8000
 	@$(BIN)/watcher up $(ARGS)
@@ -31,6 +31,9 @@ format: dev ## Format the code, and mend what the linter can
 
 bench: dev ## Measure the performance promises; takes about ten minutes
 	@$(BIN)/python -m benchmarks.executions $(ARGS)
+
+bench-lineage: dev ## Measure the promises about lineage; takes about a quarter of an hour
+	@$(BIN)/python -m benchmarks.lineage $(ARGS)
 
 lock: ## Write the lock files anew from pyproject.toml (needs uv)
 	@uv pip compile $(COMPILE) --extra embedded --group build pyproject.toml --output-file requirements.lock

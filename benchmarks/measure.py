@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean, median
@@ -34,8 +35,21 @@ class Load:
             raise RunVoid("A median was asked of a run that recorded no latencies.")
         return self.p50_ms
 
+    @property
+    def p99(self) -> float:
+        if self.p99_ms is None:
+            raise RunVoid("A percentile was asked of a run that recorded no latencies.")
+        return self.p99_ms
+
     def per_request(self, name: str) -> float:
         return self.observed[name] / self.requests
+
+
+def timed(seconds: Sequence[float], **observed: float) -> Load:
+    """A run whose every request was timed by itself."""
+    ordered = sorted(seconds)
+    p99 = ordered[math.ceil(0.99 * len(ordered)) - 1]
+    return Load(len(ordered), sum(ordered), 1_000 * median(ordered), 1_000 * p99, observed)
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,10 @@ class Workload:
         }
         return replace(load, observed={**load.observed, **written})
 
+    def http_lineage(self, connections: int, script: str, *arguments: int) -> Load:
+        """Declarations of lineage, or questions about it."""
+        return self._loaded(script, connections, *arguments)
+
     def pgbench_start(self, clients: int) -> Load:
         load = self._pgbench("pgbench_start", clients)
         return _checked(load, "rows inserted by pgbench", self.database.executions() - self.running)

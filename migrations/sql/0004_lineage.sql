@@ -93,10 +93,15 @@ CREATE TABLE address_lineage_pending (
     -- Whether the reach of other addresses may have changed with it.
     spreads BOOLEAN NOT NULL,
     CONSTRAINT address_lineage_pending_pk PRIMARY KEY (id)
+) WITH (
+    autovacuum_vacuum_threshold = 1000, -- a queue: its dead rows are in everybody's way
+    autovacuum_vacuum_scale_factor = 0,
+    autovacuum_analyze_threshold = 1000,
+    autovacuum_analyze_scale_factor = 0
 );
 
--- GET /address_lineage: whether a kept reach is out of date.
-CREATE INDEX address_lineage_pending_by_address ON address_lineage_pending (address_id, downstream);
+-- Maintaining the closure: whether there is more than was taken up.
+CREATE INDEX address_lineage_pending_spreading ON address_lineage_pending (id) WHERE spreads;
 
 -- One row: who holds it may change the closure.
 CREATE TABLE lineage_upkeep (

@@ -213,7 +213,7 @@ class Container(containers.DeclarativeContainer):
         InProcessJobs,
         providers.Dict(
             {
-                Job.MAINTAIN_CLOSURE: maintain_closure,
+                Job.MAINTAIN_CLOSURE: maintain_closure.provided.step,
                 Job.PRUNE_LINEAGE: prune_lineage,
                 Job.CHECK_FRESHNESS: check_freshness,
                 Job.CHECK_TIMELINESS: check_timeliness,

@@ -10,6 +10,7 @@ from tests.contract.world import EMPTYING, TABLES, StoppedClock, World
 from tests.server import execute
 from watcher.adapters.memory.jobs import MemoryJobs
 from watcher.container import Container, closing
+from watcher.domain.closure import REACH_LIMIT
 from watcher.settings import MEMORY, Settings
 
 __all__ = ["TABLES", "connections_in_use"]
@@ -27,14 +28,28 @@ def dsn(store: str, request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-async def world(store: str, dsn: str) -> AsyncIterator[World]:
+def reach_limit() -> int:
+    """How large a reach the closure of lineage keeps."""
+    return REACH_LIMIT
+
+
+@pytest.fixture
+def database_timeout() -> float:
+    """Seconds that a statement may take."""
+    return 10.0
+
+
+@pytest.fixture
+async def world(store: str, dsn: str, reach_limit: int, database_timeout: float) -> AsyncIterator[World]:
     """An empty record, wired by the container with its clock stopped at noon, and nobody to do its jobs."""
     if store == "postgres":
         await execute(dsn, *EMPTYING)
-    container = Container(settings=Settings(database_url=SecretStr(dsn)))
+    settings = Settings(database_url=SecretStr(dsn), database_timeout=database_timeout)
+    container = Container(settings=settings)
     clock = StoppedClock()
     container.clock.override(providers.Object(clock))
     container.jobs.override(providers.Object(MemoryJobs()))
+    container.reach_limit.override(providers.Object(reach_limit))
     async with closing(container):
         yield World(store, dsn, container, clock)
         assert connections_in_use(container) == 0

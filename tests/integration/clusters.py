@@ -19,6 +19,7 @@ import asyncpg
 import psutil
 import pytest
 
+from tests.integration.programs import until
 from watcher.adapters.embedded import EmbeddedPostgres
 
 if TYPE_CHECKING:
@@ -144,3 +145,23 @@ def kill_server(home: Path) -> None:
     pid = running(home)
     os.kill(pid, signal.SIGKILL)
     eventually(lambda: gone(pid))
+
+
+class Postgres:
+    """A durable PostgreSQL of the tests' own, to be maltreated."""
+
+    def __init__(self, home: Path) -> None:
+        self._data = home / "data"
+        self.cluster = EmbeddedPostgres(home)
+        self.dsn = self.cluster.dsn
+
+    def postmaster(self) -> psutil.Process:
+        return psutil.Process(int((self._data / "postmaster.pid").read_text().split("\n", 1)[0]))
+
+    def end(self, number: signal.Signals) -> None:
+        process = self.postmaster()
+        process.send_signal(number)
+        until(lambda: not process.is_running() or process.status() == "zombie", 20, "PostgreSQL is down")
+
+    def start(self) -> None:
+        self.cluster.start()

@@ -2,23 +2,30 @@
 
 import asyncio
 import tempfile
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
+import asyncpg
 import httpx
 import pytest
 
 from examples.nycflights import dataset
 from examples.nycflights.landing import Landing
 from tests.contract.world import EMPTYING
-from tests.integration.clusters import QUICK, end_server, temporary
+from tests.integration.clusters import QUICK, Postgres, end_server, temporary
 from tests.integration.flights import Site
+from tests.integration.plans import MANY
 from tests.integration.programs import Program, served
 from tests.integration.wire import Wire
-from tests.server import execute
+from tests.server import Server, execute
 from watcher.adapters.embedded import EmbeddedPostgres
+from watcher.adapters.postgres.connections import SERVER_SETTINGS
+from watcher.adapters.postgres.migrate import migrate
+
+TIMEOUT = 2.0
+"""WATCHER_DATABASE_TIMEOUT in seconds of the servers whose database is maltreated."""
 
 FROM_ONE = [
     "ALTER SEQUENCE freshness_pipeline_log_id_seq RESTART",
@@ -109,6 +116,31 @@ def home(used_home: Path) -> Iterator[Path]:
     end_server(used_home)
 
 
+@pytest.fixture(scope="module")
+def durable() -> Iterator[Postgres]:
+    """fsync is on. Its directory can be entered by the user who runs PostgreSQL when we are root."""
+    with tempfile.TemporaryDirectory(prefix="watcher-faults-", dir="/tmp") as directory:
+        Path(directory).chmod(0o755)
+        postgres = Postgres(Path(directory) / "home")
+        with postgres.cluster:
+            asyncio.run(migrate(postgres.dsn))
+            yield postgres
+
+
+@pytest.fixture(scope="module")
+def server(serve: Serve, durable: Postgres) -> Iterator[Program]:
+    """A server that outlives all that happens around it."""
+    with serve(durable.dsn, workers="2", database_timeout=str(TIMEOUT)) as api:
+        yield api
+
+
+@pytest.fixture
+def mortal(serve: Serve, durable: Postgres) -> Iterator[Program]:
+    """A server that the test will end."""
+    with serve(durable.dsn, workers="2") as api:
+        yield api
+
+
 @pytest.fixture(scope="session")
 def flights() -> dataset.Flights:
     """The data set of the flights example."""
@@ -119,3 +151,19 @@ def flights() -> dataset.Flights:
 def site(watcher_url: str, tmp_path: Path, flights: dataset.Flights) -> Site:
     """The flights example, reporting to a Watcher that knows nothing yet."""
     return Site(watcher_url, tmp_path, Landing(tmp_path / "landing"), flights)
+
+
+@pytest.fixture(scope="session")
+def large(postgres: Server, template: str) -> Iterator[str]:
+    """A database with 50,000 executions of 5,000 pipelines, 20,000 addresses, and more that follows from them."""
+    with postgres.database(template) as dsn:
+        asyncio.run(execute(dsn, MANY.read_text()))
+        yield dsn
+
+
+@pytest.fixture(scope="module")
+async def connection(large: str) -> AsyncIterator[asyncpg.Connection]:
+    """A connection, as Watcher has them, to the large database."""
+    connection = await asyncpg.connect(large, server_settings=SERVER_SETTINGS)
+    yield connection
+    await connection.close()

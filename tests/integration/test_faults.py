@@ -4,78 +4,26 @@ import asyncio
 import os
 import signal
 import socket
-import tempfile
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from pathlib import Path
 
 import asyncpg
 import httpx
 import psutil
 import pytest
 
-from tests.integration.conftest import Serve
+from tests.integration.clusters import Postgres
+from tests.integration.conftest import TIMEOUT, Serve
 from tests.integration.load import Load
 from tests.integration.programs import Program, until
 from tests.integration.wire import answer, problem
 from tests.server import Server, fetch
-from watcher.adapters.embedded import EmbeddedPostgres
-from watcher.adapters.postgres.migrate import migrate
-
-TIMEOUT = 2.0
-"""WATCHER_DATABASE_TIMEOUT of these servers, in seconds."""
 
 LONGEST_503 = 2 * TIMEOUT + 2.0
 """No answer takes longer while the database does not answer: one wait behind others, one of its own."""
 
 PEACE = {200, 201, 204}
-
-
-class Postgres:
-    """A durable PostgreSQL of the tests' own, to be maltreated."""
-
-    def __init__(self, home: Path) -> None:
-        self._data = home / "data"
-        self.cluster = EmbeddedPostgres(home)
-        self.dsn = self.cluster.dsn
-
-    def postmaster(self) -> psutil.Process:
-        return psutil.Process(int((self._data / "postmaster.pid").read_text().split("\n", 1)[0]))
-
-    def end(self, number: signal.Signals) -> None:
-        process = self.postmaster()
-        process.send_signal(number)
-        until(lambda: not process.is_running() or process.status() == "zombie", 20, "PostgreSQL is down")
-
-    def start(self) -> None:
-        self.cluster.start()
-
-
-@pytest.fixture(scope="module")
-def durable() -> Iterator[Postgres]:
-    """fsync is on. Its directory can be entered by the user who runs PostgreSQL when we are root."""
-    with tempfile.TemporaryDirectory(prefix="watcher-faults-", dir="/tmp") as directory:
-        Path(directory).chmod(0o755)
-        postgres = Postgres(Path(directory) / "home")
-        with postgres.cluster:
-            asyncio.run(migrate(postgres.dsn))
-            yield postgres
-
-
-@pytest.fixture(scope="module")
-def server(serve: Serve, durable: Postgres) -> Iterator[Program]:
-    """A server that outlives all that happens around it."""
-    with serve(durable.dsn, workers="2", database_timeout=str(TIMEOUT)) as api:
-        yield api
-
-
-@pytest.fixture
-def mortal(serve: Serve, durable: Postgres) -> Iterator[Program]:
-    """A server that the test will end."""
-    with serve(durable.dsn, workers="2") as api:
-        yield api
 
 
 def _more(load: Load, count: int = 40) -> None:

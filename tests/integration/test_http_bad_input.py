@@ -56,6 +56,7 @@ START: Json = {
     "next_watermark": "2",
     "external_id": "3",
 }
+ADDRESS: Json = {"name": "new", "address_type_name": "type", "address_type_group_name": "group"}
 PARTS: Json = {"database_name": "d", "schema_name": "s", "table_name": "t", "primary_key": "k"}
 PARTS |= {"address_metadata": {}}
 VALID: dict[tuple[str, str], Json] = {
@@ -81,9 +82,13 @@ VALID: dict[tuple[str, str], Json] = {
     ("PATCH", "/pipeline_type"): {"id": 1, "name": "new"} | SPANS | MUTES,
     ("POST", "/address_type"): {"name": "new", "group_name": "group"},
     ("PATCH", "/address_type"): {"id": 1, "name": "new", "group_name": "group"},
-    ("POST", "/address"): {"name": "new", "address_type_name": "type", "address_type_group_name": "group"}
-    | PARTS,
+    ("POST", "/address"): ADDRESS | PARTS,
     ("PATCH", "/address"): {"id": 1, "name": "new", "address_type_id": 1} | PARTS,
+    ("POST", "/address_lineage"): {
+        "pipeline_id": 1,
+        "source_addresses": [ADDRESS | PARTS],
+        "target_addresses": [ADDRESS],
+    },
     ("POST", "/start_pipeline_execution"): START | {"parent_id": 1},
     ("POST", "/end_pipeline_execution"): {"id": 1} | OUTCOME,
     ("POST", "/pipeline_execution/bulk"): {"executions": [START | OUTCOME]},
@@ -135,6 +140,7 @@ WRONG: list[tuple[str, list[object]]] = [
     ("end_date", [*WRONG_TIME, None]),
     ("start_date|last_target_.*", WRONG_TIME),
     ("mute_.*|active|load_lineage|completed_successfully", [*WRONG_FLAG, None]),
+    (".*_addresses", ["x", 1, True, {}, ["x"], [None], [{}], [ADDRESS, ADDRESS | {"name": " "}], DEEP]),
     ("executions", [None, "x", 1, {}, DEEP * 10_001]),
     (".*_number", [*WRONG_INTEGER, 0, -1, 2**31]),
     (".*id", WRONG_INTEGER),

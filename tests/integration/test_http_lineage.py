@@ -54,7 +54,7 @@ def test_a_changed_declaration_replaces_the_one_before(wire: Wire) -> None:
     found = declared(wire, pipeline, ["b", "c"], ["x"])
 
     assert found["lineage_relationships_created"] == 1
-    assert found["message"] == "The lineage was replaced: 1 relationships created, 1 ended."
+    assert found["message"] == "The lineage was replaced: 1 relationship created, 1 ended."
     assert edges(wire.around("x", "upstream")) == {("b", "x"): ["orders"], ("c", "x"): ["orders"]}
     assert depths(wire.around("a", "downstream")) == {"a": 0}
 

@@ -215,3 +215,23 @@ def test_the_bounds_themselves_are_allowed(settled: Wire) -> None:
     settled.get("/address_lineage/path", **{"from": 1, "to": 1, "limit": 1_000})
     for identity in (2**63 - 1, -(2**63)):
         problem(settled.client.get("/address_lineage", params={"address_id": identity}), 404)
+
+
+def test_the_document_tells_the_bounds(client: httpx.Client) -> None:
+    document = answer(client.get("/openapi.json"), 200)
+    lineage = document["paths"]["/address_lineage"]
+    assert lineage["post"]["responses"].keys() == {"200", "201", "404", "413", "415", "422", "503"}
+    for path in (
+        "/address_lineage",
+        "/address_lineage/path",
+        "/address/{id}/impact",
+        "/pipeline/{id}/lineage",
+    ):
+        assert document["paths"][path]["get"]["responses"].keys() == {"200", "404", "422", "503"}
+    parameters = {each["name"]: each["schema"] for each in lineage["get"]["parameters"]}
+    assert parameters.keys() == {"address_id", "name", "direction", "depth", "limit", "as_of"}
+    assert parameters["depth"].items() >= {"minimum": 1, "maximum": 1_000, "default": 100}.items()
+    assert parameters["limit"].items() >= {"minimum": 1, "maximum": 10_000, "default": 1_000}.items()
+    body = document["components"]["schemas"]["LineageBody"]
+    assert body["properties"]["source_addresses"]["anyOf"][0]["maxItems"] == 20_000
+    assert [each["required"] for each in body["anyOf"]] == [["source_addresses"], ["target_addresses"]]

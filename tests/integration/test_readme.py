@@ -1,5 +1,6 @@
 """What the README tells a newcomer to type."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -8,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.flights import FIRST, Site
+
 README = (Path(__file__).parents[2] / "README.md").read_text()
+curl = pytest.mark.skipif(shutil.which("curl") is None, reason="this machine has no curl")
 ADDRESS = "http://127.0.0.1:8000"
 
 
@@ -34,12 +38,36 @@ def test_the_embedded_example_runs() -> None:
     assert "watermark='2026-11-23'" in run(sys.executable, "-c", embedded)
 
 
-@pytest.mark.skipif(shutil.which("curl") is None, reason="this machine has no curl")
+def with_older_curl(script: str) -> str:
+    return script.replace("--json", "-H 'Content-Type: application/json' -d")
+
+
+@curl
 def test_the_first_pipeline_with_curl_answers_what_the_readme_says(watcher_url: str) -> None:
-    (script,) = (block for block in blocks("sh") if "curl" in block)
-    with_older_curl = script.replace("--json", "-H 'Content-Type: application/json' -d")
-    answers = run("sh", "-ec", with_older_curl.replace(ADDRESS, watcher_url))
+    first, declaring, _ = (block for block in blocks("sh") if "curl" in block)
+    answers = run("sh", "-ec", with_older_curl(first.replace(ADDRESS, watcher_url)))
     assert '{"id":1,"active":true,"load_lineage":true,"watermark":null}{"id":1}' in answers
     assert '"watermark":"2026-11-23"' in answers
     assert '"last_target_insert":"2026-11-23T06:00:31Z"' in answers
     assert '"child_executions":[]' in answers
+
+    answers = run("sh", "-ec", with_older_curl(f"W={watcher_url}\n{declaring}"))
+    assert answers == "".join(re.findall(r"^# (\{.*\})$", declaring, re.MULTILINE))
+
+
+@curl
+def test_what_breaks_downstream_of_the_flights_is_what_the_readme_says(site: Site) -> None:
+    assert f"{ADDRESS} --workdir flights --days 1`" in README
+    site.deliver(FIRST)
+    site.run(days=1)
+    _, _, question = (block for block in blocks("sh") if "curl" in block)
+    (answer,) = blocks("json")
+
+    graph = json.loads(run("sh", "-ec", f"W={site.url}\n{question}"))
+
+    assert timeless(graph) == timeless(json.loads(answer))
+
+
+def timeless(graph: object) -> str:
+    """A graph without the times of its runs."""
+    return re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+Z", "then", json.dumps(graph))

@@ -1,13 +1,14 @@
 """The requests of the public Python SDK `etl-watcher-sdk` 0.1.43, as it sends them byte for byte in meaning.
 
-Taken from its sources: `Watcher.sync_pipeline_config` sends every field of the pipeline, those not declared as
-explicit nulls; the decorators send `parent_id` and `pendulum.now("UTC").isoformat()`; the plain methods send
+Taken from its sources, and from its requests to a running Watcher: `Watcher.sync_pipeline_config` sends every field
+of the pipeline, those not declared as explicit nulls, and where the answer says `load_lineage` the lineage, with
+those fields of addresses that its user set, to null too; the decorators send `parent_id` and `pendulum.now("UTC").isoformat()`; the plain methods send
 `parent_execution_id` and pydantic's JSON of pendulum times, with explicit nulls.
 """
 
 import pytest
 
-from tests.integration.wire import Json, Wire, answer, problem
+from tests.integration.wire import Json, Wire, answer, depths, problem
 
 UNDECLARED = {
     "pipeline_metadata": None,
@@ -31,6 +32,58 @@ def _synced(wire: Wire, **declared: object) -> Json:
         "active": bool,
         "load_lineage": bool,
     }
+    return found
+
+
+SINGLE: Json = {
+    "source_addresses": [
+        {
+            "name": "shop.public.orders",
+            "address_type_name": "postgresql",
+            "address_type_group_name": "database",
+        }
+    ],
+    "target_addresses": [
+        {
+            "name": "dwh.sales.orders",
+            "address_type_name": "postgresql",
+            "address_type_group_name": "database",
+        }
+    ],
+}
+SEVERAL: Json = {
+    "source_addresses": [
+        SINGLE["source_addresses"][0]
+        | {
+            "database_name": None,
+            "primary_key": "id",
+            "address_metadata": {"owner": "sales", "pii": ["mail"]},
+        },
+        {
+            "name": "s3://landing/orders/",
+            "address_type_name": "s3",
+            "address_type_group_name": "object store",
+            "database_name": None,
+            "schema_name": None,
+            "table_name": None,
+            "primary_key": None,
+            "address_metadata": None,
+        },
+    ],
+    "target_addresses": [
+        SINGLE["target_addresses"][0],
+        SINGLE["target_addresses"][0] | {"name": "dwh.sales.items", "table_name": "items"},
+    ],
+}
+
+
+def _lineage_synced(wire: Wire, pipeline: Json, lineage: Json) -> Json | None:
+    """The rest of `Watcher.sync_pipeline_config`: what is left of its answer is that there was no error."""
+    if not pipeline["load_lineage"]:
+        return None
+    response = wire.post("/address_lineage", lineage | {"pipeline_id": pipeline["id"]})
+    assert response.status_code in (200, 201), response.text
+    found: Json = response.json()
     return found
 
 
@@ -163,3 +216,46 @@ def test_its_errors_have_a_detail_to_show(wire: Wire) -> None:
     body = {"pipeline_id": 2**40, "start_date": PENDULUM_ISO}
 
     assert isinstance(problem(wire.post("/start_pipeline_execution", body), 404)["detail"], str)
+
+
+@pytest.mark.parametrize(("lineage", "count"), [(SINGLE, 1), (SEVERAL, 4)], ids=["single", "several"])
+def test_a_new_pipeline_syncs_its_lineage(wire: Wire, lineage: Json, count: int) -> None:
+    pipeline = _synced(wire)
+
+    declared = _lineage_synced(wire, pipeline, lineage)
+
+    assert declared is not None
+    assert declared.keys() == {"pipeline_id", "lineage_relationships_created", "message"}
+    assert (declared["pipeline_id"], declared["lineage_relationships_created"]) == (pipeline["id"], count)
+    sources = {address["name"] for address in lineage["source_addresses"]}
+    assert depths(wire.around("dwh.sales.orders", "upstream")) == {
+        "dwh.sales.orders": 0,
+        **dict.fromkeys(sources, 1),
+    }
+
+
+def test_explicit_nulls_of_an_address_are_as_good_as_nothing(wire: Wire) -> None:
+    _lineage_synced(wire, _synced(wire), SEVERAL)
+
+    rows = {row["name"]: row for row in wire.get("/address")}
+    orders = rows["shop.public.orders"]
+    assert (orders["database_name"], orders["primary_key"]) == ("shop", "id")
+    assert orders["address_metadata"] == {"owner": "sales", "pii": ["mail"]}
+    assert rows["s3://landing/orders/"]["database_name"] is None
+
+
+def test_lineage_is_synced_again_until_the_first_success(wire: Wire) -> None:
+    """At every run of the pipeline, and after a success no more: the SDK does not even ask."""
+    pipeline = _synced(wire)
+    _lineage_synced(wire, pipeline, SEVERAL)
+    before = wire.fingerprint()
+
+    again = _lineage_synced(wire, _synced(wire), SEVERAL)
+
+    assert again is not None
+    assert again["lineage_relationships_created"] == 0
+    assert wire.fingerprint() == before
+    execution = _started(wire, {"pipeline_id": pipeline["id"], "start_date": PENDULUM_ISO})
+    end = {"id": execution, "end_date": PENDULUM_JSON, "completed_successfully": True}
+    assert wire.post("/end_pipeline_execution", end).status_code == 204
+    assert _lineage_synced(wire, _synced(wire), SINGLE) is None

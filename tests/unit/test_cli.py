@@ -7,10 +7,11 @@ import pytest
 import typer.main
 from typer.testing import CliRunner
 
-from watcher.entrypoints.cli import app
+from watcher.entrypoints.cli import app, lineage
 from watcher.settings import Settings
 
 PROGRAM = typer.main.get_group(app)
+LINEAGE = typer.main.get_group(lineage)
 OPTIONS = [(name, option) for name, command in PROGRAM.commands.items() for option in command.params] + [
     ("watcher", option) for option in PROGRAM.params
 ]
@@ -35,6 +36,19 @@ def no_settings_of_the_machine(
 
 def test_these_are_the_commands() -> None:
     assert sorted(PROGRAM.commands) == ["api", "cleanup", "lineage", "migrate", "up"]
+    assert sorted(LINEAGE.commands) == ["prune", "rebuild", "verify"]
+
+
+@pytest.mark.parametrize("command", LINEAGE.commands)
+def test_every_command_of_lineage_says_what_it_does_and_wants_a_database(command: str) -> None:
+    code, said = _run("lineage", command, "--help")
+    assert code == 0
+    assert str(LINEAGE.commands[command].help) in said
+    assert all(str(getattr(option, "help", "")).endswith(".") for option in LINEAGE.commands[command].params)
+
+    code, said = _run("lineage", command)
+    assert code == 1
+    assert "no PostgreSQL is named" in said
 
 
 @pytest.mark.parametrize("command", PROGRAM.commands)

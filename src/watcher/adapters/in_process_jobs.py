@@ -4,12 +4,16 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from time import monotonic
 from typing import TypeAlias
 
 from watcher.domain.errors import Unavailable
 from watcher.domain.jobs import Job
 
 log = logging.getLogger(__name__)
+
+DELAY_SECONDS = 0.25
+"""Between an announcement and the work: who announces much at once has it done at once."""
 
 RETRIES = 5
 FIRST_RETRY_SECONDS = 0.2
@@ -29,7 +33,8 @@ Announcement: TypeAlias = tuple[Job, tuple[tuple[str, int], ...]]
 class InProcessJobs:
     """`Jobs` one after the other. What is announced while it runs is done once more.
 
-    Equal announcements that wait together are one.
+    Equal announcements that wait together are one. Work that answers with a number is done again until that is 0,
+    with a rest each time that is as long as the work took: the process has others to serve.
     """
 
     def __init__(self, work: Mapping[Job, Callable[..., Awaitable[object]]]) -> None:
@@ -61,7 +66,7 @@ class InProcessJobs:
     async def idle(self) -> None:
         """Returns when nothing that was announced is left to do."""
         if self._worker is not None:
-            await self._worker
+            await asyncio.shield(self._worker)
 
     async def _sweep(self, job: Job, seconds: float) -> None:
         while True:
@@ -70,6 +75,7 @@ class InProcessJobs:
 
     async def _run(self) -> None:
         while self._announced:
+            await asyncio.sleep(DELAY_SECONDS)
             announcement = next(iter(self._announced))
             del self._announced[announcement]
             await self._done(announcement)
@@ -77,18 +83,24 @@ class InProcessJobs:
     async def _done(self, announcement: Announcement) -> None:
         """Does the job; gives up after some retries, as the next sweep finds the work again."""
         job, parameters = announcement
-        for attempt in range(RETRIES):
+        attempt = 0
+        while attempt < RETRIES:
+            began = monotonic()
             try:
-                await self._work[job](**dict(parameters))
+                answer = await self._work[job](**dict(parameters))
+                if not isinstance(answer, int) or answer == 0:
+                    return
             except Unavailable as error:
                 if attempt == 0:
                     log.info("%s waits: %s", job, error)
                 await asyncio.sleep(FIRST_RETRY_SECONDS * 2**attempt)
+                attempt += 1
             except Exception:
                 log.exception("%s failed", job)
                 return
             else:
-                return
+                attempt = 0
+                await asyncio.sleep(monotonic() - began)
 
 
 async def _stopped(*tasks: asyncio.Task[None]) -> None:

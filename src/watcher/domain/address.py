@@ -75,17 +75,22 @@ class AddressDeclaration:
 
     def content(self) -> tuple[str | None, ...]:
         """What is declared, in one spelling for all equal declarations; without the name, and what that fills."""
-        parts = [self.database_name, self.schema_name, self.table_name]
-        for turn, part in enumerate(self._parts_of_name()):
-            if parts[turn] == part:
-                parts[turn] = None
         metadata = self.address_metadata
         return (
             folded(self.address_type_name),
             folded(self.address_type_group_name),
-            *parts,
+            *self._own_parts(),
             self.primary_key,
             None if metadata is None else canonical("address_metadata", metadata),
+        )
+
+    def spelled(self, name: str) -> "AddressDeclaration":
+        """The same declaration under another spelling of the name, which fills what the name filled before."""
+        if name == self.name:
+            return self
+        database_name, schema_name, table_name = self._own_parts()
+        return replace(
+            self, name=name, database_name=database_name, schema_name=schema_name, table_name=table_name
         )
 
     def digest(self) -> bytes:
@@ -98,6 +103,12 @@ class AddressDeclaration:
     def address_type(self) -> AddressTypeDeclaration:
         """What this says about the type."""
         return AddressTypeDeclaration(name=self.address_type_name, group_name=self.address_type_group_name)
+
+    def _own_parts(self) -> Sequence[str | None]:
+        """Database, schema and table where they are not what the name says."""
+        parts = [self.database_name, self.schema_name, self.table_name]
+        named = self._parts_of_name()
+        return [None if named and part == named[turn] else part for turn, part in enumerate(parts)]
 
     def _parts_of_name(self) -> Sequence[str]:
         """Database, schema and table as the name has them, in the group where it does."""

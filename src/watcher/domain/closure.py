@@ -10,6 +10,10 @@ known only while none of its addresses is noted, and what is not known is found 
 
 What makes that right: when the reach of an address changes, the first edge that changed on one of its paths
 begins at an address that it reached before and still reaches, or at itself; and that one is noted.
+
+A reach beyond the limit is nowhere written down, so those who lose addresses tell the ones before them to look
+again. They can only tell what they lost since they were looked at: a reach that was found too large on the way,
+while other changes were still to be taken up, is looked at once more after these.
 """
 
 from collections.abc import Collection, Container, Mapping, Sequence
@@ -24,7 +28,10 @@ NEIGHBOURS_BEYOND = 2
 are among them."""
 
 STEP = 200
-"""Pending entries taken up in one transaction."""
+"""Pending entries taken up in one transaction, beside other work."""
+
+LARGE_STEP = 2_000
+"""The same where there is nothing else to do."""
 
 Reach: TypeAlias = Mapping[int, int]
 """Address ids with their depth; the start is not among them."""
@@ -132,7 +139,8 @@ class Closure(Protocol):
     async def maintain(self, entries: int) -> int:
         """Brings the closure up to date with up to `entries` of what is pending; answers how many it took.
 
-        0 when nothing is pending, or when somebody else is at it just now. Can be broken off and repeated.
+        0 when nothing is pending. Of several at once one works and the others wait for their turn. Can be
+        broken off and repeated.
         """
         ...
 
@@ -152,11 +160,15 @@ class MaintainClosure:
     closure: Closure
 
     async def __call__(self) -> int:
-        """How many pending entries it worked off."""
+        """How many pending entries it worked off, until none was left."""
         total = 0
-        while taken := await self.closure.maintain(STEP):
+        while taken := await self.step():
             total += taken
         return total
+
+    async def step(self) -> int:
+        """One transaction's worth of it, for those who have other work to do in between; 0 when nothing is left."""
+        return await self.closure.maintain(STEP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +178,8 @@ class RebuildClosure:
     closure: Closure
 
     async def __call__(self) -> int:
-        """How many entries it worked off."""
-        await self.closure.mark()
-        return await MaintainClosure(self.closure)()
+        """How many entries there were to work off."""
+        entries = await self.closure.mark()
+        while await self.closure.maintain(LARGE_STEP):
+            pass
+        return entries

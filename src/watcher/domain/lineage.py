@@ -44,8 +44,8 @@ class HistoryPruned(Invalid):
 class LineageDeclaration:
     """What a client says that a pipeline reads and writes.
 
-    An address may be named more than once, in any spelling: the last word counts, those of targets after
-    those of sources. Raises `InvalidValue` where nothing is named at all, and `LineageTooLarge`.
+    An address may be named more than once: the first spelling of its name counts, and the last word about it,
+    where those of targets come after those of sources. Raises `InvalidValue` where nothing is named at all, and `LineageTooLarge`.
     """
 
     pipeline_id: int
@@ -72,11 +72,14 @@ class LineageDeclaration:
         """The same by the keys of names, each address once."""
         sources = [address.key() for address in self.sources]
         targets = [address.key() for address in self.targets]
-        addresses = dict(zip(sources, self.sources, strict=True))
-        addresses.update(zip(targets, self.targets, strict=True))
+        spellings: dict[bytes, str] = {}
+        addresses: dict[bytes, AddressDeclaration] = {}
+        for key, address in zip([*sources, *targets], [*self.sources, *self.targets], strict=True):
+            addresses[key] = address.spelled(spellings.setdefault(key, address.name))
         addresses = dict(sorted(addresses.items()))
         digests = {key: address.digest() for key, address in addresses.items()}
-        return KeyedLineage(self.pipeline_id, _once(sources), _once(targets), addresses, digests)
+        turns = {key: turn for turn, key in enumerate([*sources, *targets])}
+        return KeyedLineage(self.pipeline_id, _once(sources), _once(targets), addresses, digests, turns)
 
 
 def _once(keys: Iterable[bytes]) -> Sequence[bytes]:
@@ -92,10 +95,12 @@ class KeyedLineage:
     targets: Sequence[bytes]
     addresses: dict[bytes, AddressDeclaration]
     digests: dict[bytes, bytes]
+    turns: dict[bytes, int]
+    """When each address was named last."""
 
     def types_of(self, keys: Iterable[bytes]) -> dict[bytes, AddressTypeDeclaration]:
         """What is said about the types of these addresses, by the key of the type; the last word counts."""
-        types = (self.addresses[key].address_type() for key in keys)
+        types = (self.addresses[key].address_type() for key in sorted(keys, key=self.turns.__getitem__))
         return {each.key(): each for each in types}
 
 
@@ -141,7 +146,8 @@ class LineageDeclared:
         """What happened, in a sentence."""
         match self.outcome:
             case Outcome.REPLACED:
-                return f"The lineage was replaced: {self.created} relationships created, {self.ended} ended."
+                created = f"{self.created} relationship{'' if self.created == 1 else 's'} created"
+                return f"The lineage was replaced: {created}, {self.ended} ended."
             case Outcome.UNCHANGED:
                 return "The lineage is the one declared before: nothing changed."
             case Outcome.NOT_LOADED:
@@ -239,7 +245,7 @@ class PruneLineage:
     async def __call__(self) -> int:
         """How many edges and declarations were forgotten."""
         now = self.clock.now()
-        before = now - min(timedelta(days=self.retention_days), now - FIRST)
+        before = now - min(timedelta(days=self.retention_days), now - FIRST - timedelta(days=1))
         total = 0
         while pruned := await self.lineage.prune(before, PRUNED_AT_ONCE):
             total += pruned

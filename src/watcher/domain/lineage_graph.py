@@ -252,6 +252,10 @@ class Walk:
     goal: int | None = None
     as_of: datetime | None = None
 
+    def cut_short(self, found: Depths) -> bool:
+        """Whether it ended at a bound of its own: there may be more than was found."""
+        return len(found) > self.limit or max(found.values()) == self.depth
+
 
 def walked(walk: Walk, neighbours: Callable[[int], Iterable[int]]) -> dict[int, int]:
     """The addresses on a walk and how far each is, given who is one step away from whom."""

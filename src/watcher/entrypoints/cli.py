@@ -199,7 +199,7 @@ def verify(database_url: DatabaseUrl = None) -> None:
 def rebuild(database_url: DatabaseUrl = None) -> None:
     """Make the closure of lineage anew from the edges. Answers stay right meanwhile, and only get slower."""
     entries = asked(database_url, lambda watcher: watcher.rebuild_closure())
-    console.print(f"The closure was made anew in {entries:,} steps.")
+    console.print(f"The closure was made anew, from {entries:,} entries.")
 
 
 @lineage.command()

@@ -36,11 +36,14 @@ class MemoryClosure:
         neighbours = self._edges.neighbours(direction)
         towards = self._edges.neighbours(direction.opposite())
         freed: set[int] = set()
+        unfinished = any(each.spreads for each in self._edges.pending)
         for start in sorted(affected | {each.address_id for each in taken}):
             stored, found = reaches.get(start, {}), self._found(start, neighbours)
             reaches[start] = found
             if may_free_others(stored or {}, was_kept=stored is not None, found=found):
                 freed |= {each for each in towards.get(start, ()) if reaches.get(each, {}) is None}
+            if found is None and unfinished:
+                freed.add(start)
         self._edges.pending += [Pending(each, direction, spreads=False) for each in sorted(freed)]
 
     def _found(self, start: int, neighbours: dict[int, set[int]]) -> Reach | None:
@@ -61,13 +64,21 @@ class MemoryClosure:
             neighbours = self._edges.neighbours(direction)
             for start in sorted(self.reaches[direction].keys() | neighbours.keys()):
                 stored, found = self.reaches[direction].get(start, {}), self._found(start, neighbours)
-                if stored is not None and self.reach(start, direction) is None:
+                if self._is_unfinished(start, stored, found, direction):
                     pending += 1
                     continue
                 checked += 1
                 if stored != found:
                     wrong.append(Wrong(start, direction, _size(stored), _size(found)))
         return Verified(checked, pending, wrong)
+
+    def _is_unfinished(
+        self, start: int, stored: Reach | None, found: Reach | None, direction: Direction
+    ) -> bool:
+        if stored is not None:
+            return self.reach(start, direction) is None
+        noted = {each.address_id for each in self._edges.pending if each.direction is direction}
+        return start in noted or not noted.isdisjoint(found or {})
 
 
 def _size(reach: Reach | None) -> int | None:

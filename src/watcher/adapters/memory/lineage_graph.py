@@ -13,7 +13,6 @@ from watcher.domain.executions import Status
 from watcher.domain.lineage_graph import (
     EDGES_SHOWN,
     NODES_LIMIT,
-    WALK_LIMIT,
     Depths,
     Edge,
     Graph,
@@ -59,9 +58,10 @@ class MemoryLineageGraph:
     async def between(self, question: Route) -> Paths:
         start, goal = self._addresses.known(question.start).id, self._addresses.known(question.goal).id
         self._edges.check_kept(question.as_of)
-        down = self._walked(question.there(start, goal))
+        there = question.there(start, goal)
+        down = self._walked(there)
         if goal not in down:
-            return Paths(None, (), (), (), len(down) > WALK_LIMIT)
+            return Paths(None, (), (), (), there.cut_short(down))
         up = self._walked(question.back(start, goal, down[goal]))
         depths, cut = nearest([on_the_way(down, up, goal)], NODES_LIMIT)
         edges = [edge for edge in self._between(depths, question.as_of) if _leads(depths, edge)]

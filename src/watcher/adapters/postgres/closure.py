@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 import asyncpg
@@ -25,6 +26,12 @@ STARTS_AT_ONCE = 100
 """Reaches worked on together: as many as keep the event loop from its other work for a few milliseconds at most."""
 
 SEARCHES_AT_ONCE = 20
+TURN_SECONDS = 0.1
+TURNS = 100
+"""How often, and so for about ten seconds, to ask for a turn while others maintain the closure."""
+AHEAD, AHEAD_AT_MOST = 32, 1_024
+"""Addresses whose edges are loaded before they are asked for: more at every step, or a chain is one by one."""
+
 WAYS = ("downstream", "upstream")
 
 
@@ -36,6 +43,27 @@ class Stored:
     reach: Reach
 
 
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """What is pending in one direction."""
+
+    every: AbstractSet[int]
+    spreading: AbstractSet[int]
+
+    @classmethod
+    def of(cls, rows: Iterable[asyncpg.Record]) -> "Noted":
+        rows = list(rows)
+        return cls({row["address_id"] for row in rows}, {row["address_id"] for row in rows if row["spreads"]})
+
+    def unfinished(self, start: int, stored: Stored, found: Reach | None) -> bool:
+        """Whether what is stored is known to be unfinished. A reach comes back from beyond the limit step by step."""
+        if start in self.every:
+            return True
+        if stored.kept:
+            return not self.spreading.isdisjoint(stored.reach)
+        return not self.every.isdisjoint(found or {})
+
+
 class PostgresClosure:
     """`Closure` by SQL, with the searches done here: a step of theirs loads the edges of many addresses at once."""
 
@@ -44,6 +72,14 @@ class PostgresClosure:
         self._reach_limit = reach_limit
 
     async def maintain(self, entries: int) -> int:
+        for _ in range(TURNS):
+            try:
+                return await self._step(entries)
+            except StoreBusy:
+                await asyncio.sleep(TURN_SECONDS)
+        return await self._step(entries)
+
+    async def _step(self, entries: int) -> int:
         async with self._database.snapshot(readonly=False) as snapshot:
             pending = await snapshot.rows(SQL["pending"], limit=entries)
             if not pending:
@@ -52,9 +88,10 @@ class PostgresClosure:
                 raise StoreBusy("somebody else maintains the closure just now")
             await snapshot.rows(SQL["count_step"])
             await snapshot.replan()
+            unfinished = await snapshot.row(SQL["more_pending"], after=pending[-1]["id"]) is not None
             for way in WAYS:
                 taken = [row for row in pending if row["downstream"] == (way == "downstream")]
-                await _Side(snapshot, way, self._reach_limit).maintain(taken)
+                await _Side(snapshot, way, self._reach_limit).maintain(taken, unfinished=unfinished)
             await snapshot.rows(SQL["done"], ids=[row["id"] for row in pending])
             return len(pending)
 
@@ -71,11 +108,11 @@ class PostgresClosure:
             pending = await snapshot.rows(SQL["pending_addresses"])
             for way in WAYS:
                 side = _Side(snapshot, way, self._reach_limit)
-                noted = [row for row in pending if row["downstream"] == (way == "downstream")]
+                noted = Noted.of(row for row in pending if row["downstream"] == (way == "downstream"))
                 for starts in _chunks(ids):
                     found = await side.found(starts)
                     for start, stored in (await side.stored(starts)).items():
-                        if stored.kept and _is_pending(start, stored.reach, noted):
+                        if noted.unfinished(start, stored, found[start]):
                             unfinished += 1
                             continue
                         checked += 1
@@ -95,7 +132,8 @@ class _Side:
         self._steps: dict[int, Sequence[int]] = {}
         self._beyond: set[int] = set()
 
-    async def maintain(self, taken: Sequence[asyncpg.Record]) -> None:
+    async def maintain(self, taken: Sequence[asyncpg.Record], *, unfinished: bool) -> None:
+        """`unfinished` when there are more changes than were taken: see `domain.closure`."""
         spreading = [row["address_id"] for row in taken if row["spreads"]]
         affected = await self._ids("affected", spreading) if spreading else set()
         starts = sorted(affected | {row["address_id"] for row in taken})
@@ -103,6 +141,8 @@ class _Side:
         for some in _chunks(starts):
             freeing += await self._brought_up_to_date(some)
         freed = await self._ids("freed", freeing) if freeing else set()
+        if unfinished:
+            freed |= self._beyond.intersection(starts)
         if freed:
             await self._snapshot.rows(SQL["note"], ids=sorted(freed), downstream=self._way == "downstream")
 
@@ -121,7 +161,7 @@ class _Side:
     async def found(self, starts: Sequence[int]) -> dict[int, Reach | None]:
         """What each address reaches by the edges; None beyond the limit."""
         searches = [Search(start, self._reach_limit) for start in starts]
-        under_way = searches
+        under_way, ahead = searches, AHEAD
         while under_way:
             missing: set[int] = set()
             stopped = []
@@ -133,13 +173,17 @@ class _Side:
                     stopped.append(search)
                 elif search.reach is None:
                     self._beyond.add(search.start)
-            under_way = stopped
-            await self._load(missing)
+            if missing:
+                await self._load(missing, ahead)
+            under_way, ahead = stopped, min(2 * ahead, AHEAD_AT_MOST)
         return {search.start: search.reach for search in searches}
 
-    async def _load(self, missing: Iterable[int]) -> None:
+    async def _load(self, missing: set[int], ahead: int) -> None:
         rows = await self._snapshot.rows(
-            SQL[f"steps_{self._way}"], ids=list(missing), limit=self._reach_limit + NEIGHBOURS_BEYOND
+            SQL[f"steps_{self._way}"],
+            ids=list(missing),
+            limit=self._reach_limit + NEIGHBOURS_BEYOND,
+            ahead=len(missing) + ahead,
         )
         self._steps.update({row["id"]: row["neighbours"] for row in rows})
 
@@ -176,10 +220,6 @@ class _Side:
     async def _ids(self, statement: str, ids: Sequence[int]) -> set[int]:
         rows = await self._snapshot.rows(SQL[f"{statement}_{self._way}"], ids=ids)
         return {row["id"] for row in rows}
-
-
-def _is_pending(start: int, reach: Reach, noted: Sequence[asyncpg.Record]) -> bool:
-    return any(row["address_id"] == start or (row["spreads"] and row["address_id"] in reach) for row in noted)
 
 
 def _chunks(ids: Sequence[int]) -> Iterator[Sequence[int]]:

@@ -146,6 +146,7 @@ async def _ensured(
         known = Known.of(keyed, await transaction.rows(SQL["known_addresses"], **_keys(keyed)))
         if len(known.ids) == len(keyed.addresses):
             return known
+        changed = [key for key in keyed.addresses if key not in known.ids]
     raise StoreBusy(f"an address or its type was renamed {ATTEMPTS} times while it was declared")
 
 
@@ -160,12 +161,18 @@ async def _declare(
         "group_keys": [name_key(each.group_name) for each in types.values()],
         "declarations": [each.digest() for each in types.values()],
     }
-    await transaction.rows(SQL["create_types"], **type_columns, now=now)
-    await transaction.rows(SQL["declare_types"], **type_columns, now=now)
+    await _create_or_declare(transaction, "types", {**type_columns, "now": now})
     columns = _address_columns([keyed.addresses[key] for key in changed])
     digests = [keyed.digests[key] for key in changed]
-    for statement in ("create_addresses", "declare_addresses"):
-        await transaction.rows(SQL[statement], keys=changed, declarations=digests, **columns, now=now)
+    values = {**columns, "keys": changed, "declarations": digests, "now": now}
+    await _create_or_declare(transaction, "addresses", values)
+
+
+async def _create_or_declare(transaction: Transaction, what: str, values: dict[str, object]) -> None:
+    await transaction.rows(SQL[f"create_{what}"], **values)
+    held = [row["id"] for row in await transaction.rows(SQL[f"hold_{what}"], **values)]
+    if held:
+        await transaction.rows(SQL[f"declare_{what}"], **values, held=held)
 
 
 def _address_columns(addresses: Iterable[AddressDeclaration]) -> dict[str, object]:

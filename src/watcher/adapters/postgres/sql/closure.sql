@@ -1,3 +1,6 @@
+-- Rows are looked up by an index, one by one, whatever the planner believes about how many there are: no statement takes
+-- longer because the graph is larger, or was never analysed. For that there are `LATERAL` with `LIMIT` or `OFFSET`.
+
 -- name: hold
 -- Who gets this row may change the closure, one at a time; for all others there is nothing to do.
 SELECT steps
@@ -15,6 +18,13 @@ FROM address_lineage_pending
 ORDER BY id
 LIMIT :limit;
 
+-- name: more_pending
+-- Whether there are changes that were made before this instant and not taken up with those before.
+SELECT id
+FROM address_lineage_pending
+WHERE spreads AND id > :after
+LIMIT 1;
+
 -- name: done
 DELETE FROM address_lineage_pending
 WHERE id = ANY(:ids::BIGINT[]);
@@ -26,17 +36,42 @@ FROM unnest(:ids::BIGINT[]) AS i (id);
 
 -- name: affected_downstream
 -- Whose kept downstream has one of these addresses in it.
-SELECT DISTINCT c.ancestor_id AS id
+SELECT DISTINCT k.id
 FROM unnest(:ids::BIGINT[]) AS i (id)
-INNER JOIN address_lineage_closure AS c ON c.descendant_id = i.id AND c.downstream;
+CROSS JOIN LATERAL (
+    SELECT c.ancestor_id AS id
+    FROM address_lineage_closure AS c
+    WHERE c.descendant_id = i.id AND c.downstream
+    OFFSET 0
+) AS k;
 
 -- name: affected_upstream
-SELECT DISTINCT c.descendant_id AS id
+SELECT DISTINCT k.id
 FROM unnest(:ids::BIGINT[]) AS i (id)
-INNER JOIN address_lineage_closure AS c ON c.ancestor_id = i.id AND c.upstream;
+CROSS JOIN LATERAL (
+    SELECT c.descendant_id AS id
+    FROM address_lineage_closure AS c
+    WHERE c.ancestor_id = i.id AND c.upstream
+    OFFSET 0
+) AS k;
 
 -- name: steps_downstream
--- One step from each address, and from all that are in its kept downstream: those will be asked for next.
+-- One step from each address, and from those that will be asked for next: all that are in its kept downstream, which
+-- never reaches the limit, and the nearest along the edges.
+WITH RECURSIVE near AS (
+    SELECT i.id
+    FROM unnest(:ids::BIGINT[]) AS i (id)
+    UNION
+    SELECT f.id
+    FROM near AS n
+    CROSS JOIN LATERAL (
+        SELECT e.target_address_id AS id
+        FROM address_lineage AS e
+        WHERE e.source_address_id = n.id AND e.valid_to IS NULL
+        OFFSET 0
+    ) AS f
+)
+
 SELECT w.id,
     ARRAY(
         SELECT DISTINCT e.target_address_id
@@ -48,12 +83,33 @@ FROM (
     SELECT i.id
     FROM unnest(:ids::BIGINT[]) AS i (id)
     UNION
-    SELECT c.descendant_id
+    SELECT k.id
     FROM unnest(:ids::BIGINT[]) AS i (id)
-    INNER JOIN address_lineage_closure AS c ON c.ancestor_id = i.id AND c.downstream
+    CROSS JOIN LATERAL (
+        SELECT c.descendant_id AS id
+        FROM address_lineage_closure AS c
+        WHERE c.ancestor_id = i.id AND c.downstream
+        LIMIT :limit
+    ) AS k
+    UNION
+    (SELECT n.id FROM near AS n LIMIT :ahead)
 ) AS w;
 
 -- name: steps_upstream
+WITH RECURSIVE near AS (
+    SELECT i.id
+    FROM unnest(:ids::BIGINT[]) AS i (id)
+    UNION
+    SELECT f.id
+    FROM near AS n
+    CROSS JOIN LATERAL (
+        SELECT e.source_address_id AS id
+        FROM address_lineage AS e
+        WHERE e.target_address_id = n.id AND e.valid_to IS NULL
+        OFFSET 0
+    ) AS f
+)
+
 SELECT w.id,
     ARRAY(
         SELECT DISTINCT e.source_address_id
@@ -65,15 +121,27 @@ FROM (
     SELECT i.id
     FROM unnest(:ids::BIGINT[]) AS i (id)
     UNION
-    SELECT c.ancestor_id
+    SELECT k.id
     FROM unnest(:ids::BIGINT[]) AS i (id)
-    INNER JOIN address_lineage_closure AS c ON c.descendant_id = i.id AND c.upstream
+    CROSS JOIN LATERAL (
+        SELECT c.ancestor_id AS id
+        FROM address_lineage_closure AS c
+        WHERE c.descendant_id = i.id AND c.upstream
+        LIMIT :limit
+    ) AS k
+    UNION
+    (SELECT n.id FROM near AS n LIMIT :ahead)
 ) AS w;
 
 -- name: kept_downstream
-SELECT i.id, r.address_id IS NULL OR r.downstream IS NOT NULL AS kept, c.reached, c.depths
+SELECT i.id, r.too_large IS NULL AS kept, c.reached, c.depths
 FROM unnest(:ids::BIGINT[]) AS i (id)
-LEFT JOIN address_lineage_reach AS r ON r.address_id = i.id
+LEFT JOIN LATERAL (
+    SELECT TRUE AS too_large
+    FROM address_lineage_reach AS x
+    WHERE x.address_id = i.id AND x.downstream IS NULL
+    LIMIT 1
+) AS r ON TRUE
 LEFT JOIN LATERAL (
     SELECT array_agg(x.descendant_id) AS reached, array_agg(x.depth) AS depths
     FROM address_lineage_closure AS x
@@ -81,9 +149,14 @@ LEFT JOIN LATERAL (
 ) AS c ON TRUE;
 
 -- name: kept_upstream
-SELECT i.id, r.address_id IS NULL OR r.upstream IS NOT NULL AS kept, c.reached, c.depths
+SELECT i.id, r.too_large IS NULL AS kept, c.reached, c.depths
 FROM unnest(:ids::BIGINT[]) AS i (id)
-LEFT JOIN address_lineage_reach AS r ON r.address_id = i.id
+LEFT JOIN LATERAL (
+    SELECT TRUE AS too_large
+    FROM address_lineage_reach AS x
+    WHERE x.address_id = i.id AND x.upstream IS NULL
+    LIMIT 1
+) AS r ON TRUE
 LEFT JOIN LATERAL (
     SELECT array_agg(x.ancestor_id) AS reached, array_agg(x.depth) AS depths
     FROM address_lineage_closure AS x
@@ -103,39 +176,48 @@ FROM unnest(:starts::BIGINT[], :reached::BIGINT[], :depths::INTEGER[]) AS i (sta
 ON CONFLICT (ancestor_id, descendant_id) DO UPDATE SET depth = excluded.depth, upstream = TRUE;
 
 -- name: lose_downstream
--- Two statements in one: what the other direction keeps as well stays as its own.
+-- Two statements in one: what the other direction keeps as well stays as its own. Each pair is looked up by the index,
+-- whatever the planner knows about how many there are; a row stays in its place while one statement lasts.
 WITH lost AS (
-    SELECT i.start, i.reached
+    SELECT k.place, k.upstream
     FROM unnest(:starts::BIGINT[], :reached::BIGINT[]) AS i (start, reached)
+    CROSS JOIN LATERAL (
+        SELECT c.ctid AS place, c.upstream
+        FROM address_lineage_closure AS c
+        WHERE c.ancestor_id = i.start AND c.descendant_id = i.reached AND c.downstream
+        LIMIT 1
+    ) AS k
 ),
 
 gone AS (
-    DELETE FROM address_lineage_closure AS c
-    USING lost AS l
-    WHERE c.ancestor_id = l.start AND c.descendant_id = l.reached AND NOT c.upstream
+    DELETE FROM address_lineage_closure
+    WHERE ctid = ANY(ARRAY(SELECT l.place FROM lost AS l WHERE NOT l.upstream))
 )
 
-UPDATE address_lineage_closure AS c
+UPDATE address_lineage_closure
 SET downstream = FALSE
-FROM lost AS l
-WHERE c.ancestor_id = l.start AND c.descendant_id = l.reached AND c.upstream;
+WHERE ctid = ANY(ARRAY(SELECT l.place FROM lost AS l WHERE l.upstream));
 
 -- name: lose_upstream
 WITH lost AS (
-    SELECT i.start, i.reached
+    SELECT k.place, k.downstream
     FROM unnest(:starts::BIGINT[], :reached::BIGINT[]) AS i (start, reached)
+    CROSS JOIN LATERAL (
+        SELECT c.ctid AS place, c.downstream
+        FROM address_lineage_closure AS c
+        WHERE c.descendant_id = i.start AND c.ancestor_id = i.reached AND c.upstream
+        LIMIT 1
+    ) AS k
 ),
 
 gone AS (
-    DELETE FROM address_lineage_closure AS c
-    USING lost AS l
-    WHERE c.descendant_id = l.start AND c.ancestor_id = l.reached AND NOT c.downstream
+    DELETE FROM address_lineage_closure
+    WHERE ctid = ANY(ARRAY(SELECT l.place FROM lost AS l WHERE NOT l.downstream))
 )
 
-UPDATE address_lineage_closure AS c
+UPDATE address_lineage_closure
 SET upstream = FALSE
-FROM lost AS l
-WHERE c.descendant_id = l.start AND c.ancestor_id = l.reached AND c.downstream;
+WHERE ctid = ANY(ARRAY(SELECT l.place FROM lost AS l WHERE l.downstream));
 
 -- name: count_downstream
 INSERT INTO address_lineage_reach AS r (address_id, downstream)
@@ -156,13 +238,23 @@ WHERE r.upstream IS DISTINCT FROM excluded.upstream;
 SELECT DISTINCT e.source_address_id AS id
 FROM unnest(:ids::BIGINT[]) AS i (id)
 INNER JOIN address_lineage AS e ON e.target_address_id = i.id AND e.valid_to IS NULL
-INNER JOIN address_lineage_reach AS r ON r.address_id = e.source_address_id AND r.downstream IS NULL;
+CROSS JOIN LATERAL (
+    SELECT r.address_id
+    FROM address_lineage_reach AS r
+    WHERE r.address_id = e.source_address_id AND r.downstream IS NULL
+    LIMIT 1
+) AS r;
 
 -- name: freed_upstream
 SELECT DISTINCT e.target_address_id AS id
 FROM unnest(:ids::BIGINT[]) AS i (id)
 INNER JOIN address_lineage AS e ON e.source_address_id = i.id AND e.valid_to IS NULL
-INNER JOIN address_lineage_reach AS r ON r.address_id = e.target_address_id AND r.upstream IS NULL;
+CROSS JOIN LATERAL (
+    SELECT r.address_id
+    FROM address_lineage_reach AS r
+    WHERE r.address_id = e.target_address_id AND r.upstream IS NULL
+    LIMIT 1
+) AS r;
 
 -- name: mark
 WITH marked AS (

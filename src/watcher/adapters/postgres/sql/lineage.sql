@@ -20,20 +20,23 @@ FROM unnest(:names::TEXT[], :keys::BYTEA[], :groups::TEXT[], :group_keys::BYTEA[
 ORDER BY i.name_key
 ON CONFLICT (name_key) DO NOTHING;
 
+-- name: hold_types
+-- Locks the types of which something new is said, in the order of keys. A statement of its own: who locks rows in a
+-- part of the statement that updates them looks for them twice, and may meet somebody else in between.
+SELECT t.id
+FROM unnest(:keys::BYTEA[], :declarations::BYTEA[]) AS i (name_key, declaration)
+INNER JOIN address_type AS t ON t.name_key = i.name_key
+WHERE t.declaration <> i.declaration
+ORDER BY t.name_key
+FOR NO KEY UPDATE OF t;
+
 -- name: declare_types
--- Takes what is said about types where it is not what was said last.
+-- Takes what is said about the types that are held, where it is not what was said last.
 UPDATE address_type AS t
-SET group_name = d.group_name, group_key = d.group_key, declaration = d.declaration, updated_at = :now
-FROM (
-    SELECT h.id, i.group_name, i.group_key, i.declaration
-    FROM unnest(:keys::BYTEA[], :groups::TEXT[], :group_keys::BYTEA[], :declarations::BYTEA[])
-        AS i (name_key, group_name, group_key, declaration)
-    INNER JOIN address_type AS h ON h.name_key = i.name_key
-    WHERE h.declaration <> i.declaration
-    ORDER BY h.name_key
-    FOR NO KEY UPDATE OF h
-) AS d
-WHERE t.id = d.id;
+SET group_name = i.group_name, group_key = i.group_key, declaration = i.declaration, updated_at = :now
+FROM unnest(:keys::BYTEA[], :groups::TEXT[], :group_keys::BYTEA[], :declarations::BYTEA[])
+    AS i (name_key, group_name, group_key, declaration)
+WHERE t.id = ANY(:held::BIGINT[]) AND t.name_key = i.name_key AND t.declaration <> i.declaration;
 
 -- name: create_addresses
 INSERT INTO address (
@@ -48,29 +51,29 @@ INNER JOIN address_type AS t ON t.name_key = i.type_key
 ORDER BY i.name_key
 ON CONFLICT (name_key) DO NOTHING;
 
+-- name: hold_addresses
+SELECT a.id
+FROM unnest(:keys::BYTEA[], :declarations::BYTEA[]) AS i (name_key, declaration)
+INNER JOIN address AS a ON a.name_key = i.name_key
+WHERE a.declaration <> i.declaration
+ORDER BY a.name_key
+FOR NO KEY UPDATE OF a;
+
 -- name: declare_addresses
--- Takes what is said about addresses where it is not what was said last.
+-- Takes what is said about the addresses that are held, where it is not what was said last.
 UPDATE address AS a
-SET address_type_id = d.address_type_id,
-    declaration = d.declaration,
-    database_name = d.database_name,
-    schema_name = d.schema_name,
-    table_name = d.table_name,
-    primary_key = d.primary_key,
-    address_metadata = d.metadata::JSONB,
+SET address_type_id = t.id,
+    declaration = i.declaration,
+    database_name = i.database_name,
+    schema_name = i.schema_name,
+    table_name = i.table_name,
+    primary_key = i.primary_key,
+    address_metadata = i.metadata::JSONB,
     updated_at = :now
-FROM (
-    SELECT h.id, t.id AS address_type_id, i.declaration,
-        i.database_name, i.schema_name, i.table_name, i.primary_key, i.metadata
-    FROM
-        -- include: addresses
-    INNER JOIN address_type AS t ON t.name_key = i.type_key
-    INNER JOIN address AS h ON h.name_key = i.name_key
-    WHERE h.declaration <> i.declaration
-    ORDER BY h.name_key
-    FOR NO KEY UPDATE OF h
-) AS d
-WHERE a.id = d.id;
+FROM
+    -- include: addresses
+INNER JOIN address_type AS t ON t.name_key = i.type_key
+WHERE a.id = ANY(:held::BIGINT[]) AND a.name_key = i.name_key AND a.declaration <> i.declaration;
 
 -- name: addresses
 unnest(
@@ -168,11 +171,28 @@ UPDATE lineage_upkeep
 SET pruned_before = GREATEST(pruned_before, :before);
 
 -- name: prune_edges
+-- By their place in the table, which nothing changes any more: an edge that ended is never written again.
 DELETE FROM address_lineage
-WHERE id IN (SELECT e.id FROM address_lineage AS e WHERE e.valid_to <= :before LIMIT :limit)
+WHERE ctid = ANY(
+    ARRAY(
+        SELECT e.ctid
+        FROM address_lineage AS e
+        WHERE e.valid_to <= :before
+        ORDER BY e.valid_to
+        LIMIT :limit
+    )
+)
 RETURNING id;
 
 -- name: prune_declarations
 DELETE FROM lineage_declaration
-WHERE id IN (SELECT d.id FROM lineage_declaration AS d WHERE d.valid_to <= :before LIMIT :limit)
+WHERE ctid = ANY(
+    ARRAY(
+        SELECT d.ctid
+        FROM lineage_declaration AS d
+        WHERE d.valid_to <= :before
+        ORDER BY d.valid_to
+        LIMIT :limit
+    )
+)
 RETURNING id;

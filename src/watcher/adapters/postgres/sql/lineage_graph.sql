@@ -1,23 +1,22 @@
 -- name: start
--- The address with that id or of that name; of the kept reaches which are there, and which are out of date.
+-- The address with that id or of that name, which of its reaches are kept, and the oldest of what is pending: where
+-- there is more than that the closure is not asked at all.
 SELECT a.id, u.pruned_before,
     r.address_id IS NULL OR r.downstream IS NOT NULL AS downstream_kept,
     r.address_id IS NULL OR r.upstream IS NOT NULL AS upstream_kept,
-    EXISTS (SELECT FROM address_lineage_pending AS p WHERE p.address_id = a.id AND p.downstream) OR EXISTS (
-        SELECT
-        FROM address_lineage_closure AS c
-        INNER JOIN address_lineage_pending AS p ON p.address_id = c.descendant_id AND p.downstream AND p.spreads
-        WHERE c.ancestor_id = a.id AND c.downstream
-    ) AS downstream_pending,
-    EXISTS (SELECT FROM address_lineage_pending AS p WHERE p.address_id = a.id AND NOT p.downstream) OR EXISTS (
-        SELECT
-        FROM address_lineage_closure AS c
-        INNER JOIN address_lineage_pending AS p ON p.address_id = c.ancestor_id AND NOT p.downstream AND p.spreads
-        WHERE c.descendant_id = a.id AND c.upstream
-    ) AS upstream_pending
+    p.addresses, p.downstream, p.spreads
 FROM address AS a
 CROSS JOIN lineage_upkeep AS u
 LEFT JOIN address_lineage_reach AS r ON r.address_id = a.id
+CROSS JOIN LATERAL (
+    SELECT array_agg(x.address_id) AS addresses, array_agg(x.downstream) AS downstream, array_agg(x.spreads) AS spreads
+    FROM (
+        SELECT y.address_id, y.downstream, y.spreads
+        FROM address_lineage_pending AS y
+        ORDER BY y.id
+        LIMIT :pending
+    ) AS x
+) AS p
 WHERE a.id = :id OR a.name_key = :name_key;
 
 -- name: kept_downstream
@@ -32,50 +31,67 @@ WHERE c.descendant_id = :start AND c.upstream AND c.depth <= :depth;
 
 -- name: walk_downstream
 -- include: walk_begins
-            SELECT e.target_address_id AS id
-            FROM unnest(w.frontier) AS x (id)
-            INNER JOIN address_lineage AS e ON e.source_address_id = x.id AND e.valid_to IS NULL
+                -- include: step_downstream
+-- include: walk_few
+                -- include: step_downstream
 -- include: walk_ends
 
 -- name: walk_upstream
 -- include: walk_begins
-            SELECT e.source_address_id AS id
-            FROM unnest(w.frontier) AS x (id)
-            INNER JOIN address_lineage AS e ON e.target_address_id = x.id AND e.valid_to IS NULL
+                -- include: step_upstream
+-- include: walk_few
+                -- include: step_upstream
 -- include: walk_ends
 
 -- name: walk_downstream_as_of
 -- include: walk_begins
-            SELECT s.id
-            FROM unnest(w.frontier) AS x (id)
-            CROSS JOIN LATERAL (
-                SELECT e.target_address_id AS id
-                FROM address_lineage AS e
-                WHERE e.source_address_id = x.id AND e.valid_to IS NULL AND e.valid_from <= :as_of
-                UNION ALL
-                SELECT e.target_address_id
-                FROM address_lineage AS e
-                WHERE e.source_address_id = x.id AND e.valid_to > :as_of AND e.valid_from <= :as_of
-            ) AS s
+                -- include: step_downstream_as_of
+-- include: walk_few
+                -- include: step_downstream_as_of
 -- include: walk_ends
 
 -- name: walk_upstream_as_of
 -- include: walk_begins
-            SELECT s.id
-            FROM unnest(w.frontier) AS x (id)
-            CROSS JOIN LATERAL (
-                SELECT e.source_address_id AS id
-                FROM address_lineage AS e
-                WHERE e.target_address_id = x.id AND e.valid_to IS NULL AND e.valid_from <= :as_of
-                UNION ALL
-                SELECT e.source_address_id
-                FROM address_lineage AS e
-                WHERE e.target_address_id = x.id AND e.valid_to > :as_of AND e.valid_from <= :as_of
-            ) AS s
+                -- include: step_upstream_as_of
+-- include: walk_few
+                -- include: step_upstream_as_of
 -- include: walk_ends
 
+-- name: step_downstream
+SELECT e.target_address_id AS id
+FROM unnest(w.frontier) AS x (id)
+INNER JOIN address_lineage AS e ON e.source_address_id = x.id AND e.valid_to IS NULL
+
+-- name: step_upstream
+SELECT e.source_address_id AS id
+FROM unnest(w.frontier) AS x (id)
+INNER JOIN address_lineage AS e ON e.target_address_id = x.id AND e.valid_to IS NULL
+
+-- name: step_downstream_as_of
+SELECT e.target_address_id AS id
+FROM unnest(w.frontier) AS x (id)
+INNER JOIN address_lineage AS e ON e.source_address_id = x.id
+WHERE e.valid_to IS NULL AND e.valid_from <= :as_of
+UNION ALL
+SELECT e.target_address_id AS id
+FROM unnest(w.frontier) AS x (id)
+INNER JOIN address_lineage AS e ON e.source_address_id = x.id
+WHERE e.valid_to > :as_of AND e.valid_from <= :as_of
+
+-- name: step_upstream_as_of
+SELECT e.source_address_id AS id
+FROM unnest(w.frontier) AS x (id)
+INNER JOIN address_lineage AS e ON e.target_address_id = x.id
+WHERE e.valid_to IS NULL AND e.valid_from <= :as_of
+UNION ALL
+SELECT e.source_address_id AS id
+FROM unnest(w.frontier) AS x (id)
+INNER JOIN address_lineage AS e ON e.target_address_id = x.id
+WHERE e.valid_to > :as_of AND e.valid_from <= :as_of
+
 -- name: walk_begins
--- Breadth first, a row for each level: whatever cycles there are, no address is visited twice.
+-- Breadth first, a row for each level: whatever cycles there are, no address is visited twice. From many addresses
+-- those visited are sorted out all together; from a few, as on a long chain, one by one, which is linear as well.
 WITH RECURSIVE walk AS (
     SELECT 0 AS depth, ARRAY[:start::BIGINT] AS frontier, ARRAY[:start::BIGINT] AS visited
     UNION ALL
@@ -84,11 +100,25 @@ WITH RECURSIVE walk AS (
     CROSS JOIN LATERAL (
         SELECT array_agg(f.id) AS ids
         FROM (
+            (
+                SELECT s.id
+                FROM (
+
+-- name: walk_few
+                ) AS s
+                WHERE cardinality(w.frontier) > 4
+                EXCEPT
+                SELECT v.id
+                FROM unnest(w.visited) AS v (id)
+                WHERE cardinality(w.frontier) > 4
+            )
+            UNION ALL
+            SELECT DISTINCT s.id
+            FROM (
 
 -- name: walk_ends
-            EXCEPT
-            SELECT v.id
-            FROM unnest(w.visited) AS v (id)
+            ) AS s
+            WHERE cardinality(w.frontier) <= 4 AND NOT s.id = ANY(w.visited)
         ) AS f
     ) AS n
     WHERE w.depth < :depth

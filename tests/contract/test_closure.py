@@ -1,0 +1,243 @@
+"""The closure is what the edges say, whatever happens on the way; what is wrong with it is found and mended."""
+
+import asyncio
+from contextlib import suppress
+
+import pytest
+
+from tests.contract.reaches import kept_reaches, true_reaches
+from tests.contract.world import World
+from tests.server import execute, fetch
+from watcher.domain.closure import Verified, Wrong
+from watcher.domain.errors import StoreBusy
+from watcher.domain.jobs import Job
+from watcher.domain.lineage_graph import Direction, Surroundings
+
+REACH_LIMIT = 3
+
+on_postgres = pytest.mark.parametrize("store", ["postgres"])
+
+
+@pytest.fixture
+def reach_limit() -> int:
+    return REACH_LIMIT
+
+
+async def pairs(world: World) -> set[tuple[int, int]]:
+    """The edges, as the graph shows them."""
+    graphs = [
+        await world.watcher.lineage_graph.around(Surroundings(start=address.id))
+        for address in await world.all_addresses()
+    ]
+    return {(edge.source, edge.target) for graph in graphs for edge in graph.edges}
+
+
+async def assert_whole(world: World) -> None:
+    verified = await world.watcher.closure.verify()
+    assert (verified.pending, verified.wrong) == (0, [])
+    assert await kept_reaches(world) == true_reaches(await pairs(world), REACH_LIMIT)
+
+
+async def fan(world: World, targets: str) -> int:
+    """A pipeline that writes each of the targets from `hub`."""
+    pipeline_id = await world.pipeline("fan")
+    await world.lineage(pipeline_id, ["hub"], list(targets))
+    return pipeline_id
+
+
+async def test_a_reach_is_kept_up_to_the_limit_and_not_beyond(world: World) -> None:
+    fan_id = await fan(world, "abc")
+    await world.watcher.maintain_closure()
+    hub = await world.address("hub")
+    kept = (await kept_reaches(world))[Direction.DOWNSTREAM][hub]
+    assert kept is not None
+    assert len(kept) == 3
+    await world.lineage(fan_id, ["hub"], "abcd")
+    await world.watcher.maintain_closure()
+    assert (await kept_reaches(world))[Direction.DOWNSTREAM][hub] is None
+    await assert_whole(world)
+
+
+async def test_a_reach_comes_back_from_beyond_the_limit_and_so_do_those_above_it(world: World) -> None:
+    fan_id = await fan(world, "abcdefgh")
+    for name in "xyz":
+        await world.lineage(await world.pipeline(name), [name], ["hub"])
+    await world.watcher.maintain_closure()
+    await world.lineage(fan_id, ["hub"], "ab")
+    await world.watcher.maintain_closure()
+    await assert_whole(world)
+    kept = (await kept_reaches(world))[Direction.DOWNSTREAM][await world.address("x")]
+    assert kept is not None
+    assert len(kept) == 3
+
+
+async def test_who_was_found_beyond_the_limit_between_two_changes_comes_back(world: World) -> None:
+    """`top` is looked at while `low` feeds too much, which `low` itself never learns."""
+    await world.lineage(await world.pipeline("one"), ["top"], ["mid", "low"])
+    await world.lineage(await world.pipeline("two"), ["low"], ["a"])
+    await world.watcher.maintain_closure()
+    await world.lineage(await world.pipeline("three"), ["mid"], ["mid"])
+    four = await world.pipeline("four")
+    await world.lineage(four, ["low"], ["b"])
+    await world.watcher.closure.maintain(1)
+    await world.lineage(four, ["low"])
+    await world.watcher.maintain_closure()
+    await assert_whole(world)
+
+
+async def test_changes_that_undo_each_other_leave_nothing_behind(world: World) -> None:
+    fan_id = await fan(world, "ab")
+    await world.watcher.maintain_closure()
+    before = await kept_reaches(world)
+    await world.lineage(fan_id, ["hub"], "cdefg")
+    await world.lineage(fan_id, ["hub"], "ab")
+    await world.watcher.maintain_closure()
+    assert await kept_reaches(world) == before
+    await assert_whole(world)
+
+
+async def test_maintaining_takes_as_much_as_it_is_asked_to_until_nothing_is_left(world: World) -> None:
+    await fan(world, "abc")
+    taken = [await world.watcher.closure.maintain(3) for _ in range(3)]
+    assert taken == [3, 1, 0]
+    assert await world.watcher.maintain_closure() == 0
+    await assert_whole(world)
+
+
+async def test_what_is_not_maintained_yet_is_not_called_wrong(world: World) -> None:
+    fan_id = await fan(world, "abcde")
+    await world.lineage(await world.pipeline("above"), ["x"], ["hub"])
+    await world.watcher.maintain_closure()
+    await world.lineage(fan_id, ["hub"], "a")
+    while True:
+        verified = await world.watcher.closure.verify()
+        assert verified.wrong == []
+        if not verified.pending:
+            break
+        await world.watcher.closure.maintain(1)
+    await assert_whole(world)
+
+
+async def test_rebuilding_makes_the_same_again(world: World) -> None:
+    await fan(world, "abc")
+    await world.lineage(await world.pipeline("back"), ["b", "c"], ["hub", "c"])
+    await world.watcher.maintain_closure()
+    before = await kept_reaches(world)
+    assert await world.watcher.rebuild_closure() == 8
+    assert await kept_reaches(world) == before
+    await assert_whole(world)
+
+
+async def test_a_rebuild_that_nobody_finished_is_finished_by_the_next_step(world: World) -> None:
+    fan_id = await fan(world, "abcd")
+    await world.watcher.closure.mark()
+    await world.lineage(fan_id, ["hub"], "ab")
+    await world.watcher.closure.mark()
+    while await world.watcher.closure.maintain(2):
+        pass
+    await assert_whole(world)
+
+
+async def test_without_lineage_there_is_nothing_to_verify_and_nothing_to_rebuild(world: World) -> None:
+    await world.address("alone")
+    assert await world.watcher.closure.verify() == Verified(0, 0, [])
+    assert await world.watcher.rebuild_closure() == 0
+
+
+async def test_a_changed_declaration_announces_the_closure_and_an_unchanged_one_does_not(
+    world: World,
+) -> None:
+    fan_id = await fan(world, "abc")
+    assert world.jobs.announced == [(Job.MAINTAIN_CLOSURE, {})]
+    await world.lineage(fan_id, ["hub"], "abc")
+    assert world.jobs.announced == [(Job.MAINTAIN_CLOSURE, {})]
+
+
+GARBAGE = {
+    "a pair that is missing": "DELETE FROM address_lineage_closure WHERE depth = 1",
+    "a depth that is wrong": "UPDATE address_lineage_closure SET depth = depth + 1",
+    "a pair that is not there": """
+        INSERT INTO address_lineage_closure (ancestor_id, descendant_id, depth, downstream, upstream)
+        SELECT max(id), min(id), 7, TRUE, TRUE FROM address
+    """,
+    "a reach that seems too large": "UPDATE address_lineage_reach SET downstream = NULL",
+    "a reach that seems small": "UPDATE address_lineage_reach SET downstream = 0, upstream = 0",
+    "addresses that are not there": """
+        INSERT INTO address_lineage_closure (ancestor_id, descendant_id, depth, downstream)
+        SELECT max(id) + 1, max(id) + 2, 1, TRUE FROM address
+    """,
+    "one direction that lost its mark": """
+        UPDATE address_lineage_closure SET upstream = FALSE WHERE downstream
+    """,
+    "pairs that are nobody's": """
+        UPDATE address_lineage_closure SET downstream = FALSE, upstream = TRUE
+    """,
+    "no reaches at all": "DELETE FROM address_lineage_reach",
+    "nothing at all": "DELETE FROM address_lineage_closure",
+}
+
+
+@on_postgres
+@pytest.mark.parametrize("garbage", GARBAGE)
+async def test_what_is_wrong_with_the_closure_is_found_and_mended(world: World, garbage: str) -> None:
+    await fan(world, "abcde")
+    await world.lineage(await world.pipeline("below"), "ab", ["z"])
+    await world.watcher.maintain_closure()
+    await assert_whole(world)
+    await execute(world.dsn, GARBAGE[garbage])
+    assert (await world.watcher.closure.verify()).wrong
+    await world.watcher.rebuild_closure()
+    await assert_whole(world)
+
+
+@on_postgres
+async def test_verifying_says_what_is_stored_and_what_is_true(world: World) -> None:
+    await fan(world, "abc")
+    await world.watcher.maintain_closure()
+    hub, a = await world.address("hub"), await world.address("a")
+    await fetch(world.dsn, "DELETE FROM address_lineage_closure WHERE descendant_id = $1", a)
+    wrong = (await world.watcher.closure.verify()).wrong
+    assert wrong == [Wrong(hub, "downstream", 2, 3), Wrong(a, "upstream", 0, 1)]
+    assert str(wrong[0]) == (
+        f"Address {hub}, downstream: the closure holds 2 addresses, the edges lead to 3 addresses."
+    )
+
+
+async def test_two_who_maintain_at_once_do_not_spoil_it(world: World) -> None:
+    fan_id = await fan(world, "abcde")
+    for turn in range(10):
+        await world.lineage(fan_id, ["hub"], "abcdefgh"[turn % 5 : turn % 5 + 3])
+        answers = await asyncio.gather(
+            *(world.watcher.closure.maintain(3) for _ in range(4)), return_exceptions=True
+        )
+        assert all(isinstance(answer, int | StoreBusy) for answer in answers)
+        assert any(answers)
+    await world.watcher.maintain_closure()
+    await assert_whole(world)
+
+
+async def test_who_breaks_off_maintaining_spoils_nothing(world: World) -> None:
+    fan_id = await fan(world, "abcdefgh")
+    for turn in range(30):
+        await world.lineage(fan_id, ["hub"], "abcdefgh"[turn % 5 : turn % 5 + 3])
+        work = asyncio.create_task(world.watcher.maintain_closure())
+        await asyncio.sleep(turn / 2_000)
+        work.cancel()
+        with suppress(asyncio.CancelledError):
+            await work
+        if turn % 5 == 0:
+            assert (await world.watcher.closure.verify()).wrong == []
+    await world.watcher.maintain_closure()
+    await assert_whole(world)
+
+
+@on_postgres
+async def test_the_upkeep_locks_nothing_that_a_declaration_or_a_question_needs(world: World) -> None:
+    await fan(world, "abcde")
+    maintaining = asyncio.create_task(world.watcher.maintain_closure())
+    while not maintaining.done():
+        await world.lineage(await world.pipeline("other"), ["hub"], ["x"])
+        await world.watcher.lineage_graph.around(Surroundings(start="hub"))
+    assert (await fetch(world.dsn, "SELECT count(*) FROM lineage_upkeep")) == [(1,)]
+    await world.watcher.maintain_closure()
+    await assert_whole(world)
