@@ -85,6 +85,23 @@ async def test_who_was_found_beyond_the_limit_between_two_changes_comes_back(wor
     await assert_whole(world)
 
 
+@pytest.mark.parametrize("direction", list(Direction.BOTH.single()))
+async def test_a_way_that_becomes_shorter_is_shorter_where_only_one_direction_is_kept(
+    world: World, direction: Direction
+) -> None:
+    """`far` has too much on its other side to be kept there."""
+    ends = (("near", "mid"), ("mid", "far"), ("near", "far"))
+    steps = ends if direction is Direction.DOWNSTREAM else [step[::-1] for step in ends]
+    crowd = (list("wxyz"), ["far"]) if direction is Direction.DOWNSTREAM else (["far"], list("wxyz"))
+    await world.lineage(await world.pipeline("crowd"), *crowd)
+    for depth, (source, target) in zip((None, 2, 1), steps, strict=True):
+        await world.lineage(await world.pipeline(f"{source} to {target}"), [source], [target])
+        await world.watcher.maintain_closure()
+        reach = (await kept_reaches(world))[direction].get(await world.address("near")) or {}
+        assert reach.get(await world.address("far")) == depth
+    await assert_whole(world)
+
+
 async def test_changes_that_undo_each_other_leave_nothing_behind(world: World) -> None:
     fan_id = await fan(world, "ab")
     await world.watcher.maintain_closure()

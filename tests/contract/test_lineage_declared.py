@@ -97,6 +97,13 @@ async def test_sources_and_targets_that_change_places_are_a_change(world: World)
     assert (answer.outcome, answer.created, answer.ended) == (Outcome.REPLACED, 1, 1)
 
 
+async def test_another_target_among_the_sources_is_a_change(world: World) -> None:
+    pipeline_id = await world.pipeline()
+    await world.lineage(pipeline_id, ["a", "b"], ["a"])
+    assert (await world.lineage(pipeline_id, ["a", "b"], ["b"])).outcome is Outcome.REPLACED
+    assert (await world.lineage(pipeline_id, ["a"], ["b"])).outcome is Outcome.REPLACED
+
+
 async def test_a_pipeline_that_does_not_load_lineage_changes_nothing(world: World) -> None:
     pipeline_id = await world.pipeline()
     await world.pipelines.change(pipeline_id, {"load_lineage": False}, NOON)

@@ -67,6 +67,18 @@ async def test_owners_are_those_of_then(told: World) -> None:
     assert [owner.id for owner in edge.pipelines] == [first, other]
 
 
+async def test_who_drops_an_edge_owns_it_no_more_from_that_instant_on(world: World) -> None:
+    one, other = await world.pipeline("one"), await world.pipeline("other")
+    for pipeline_id in (one, other):
+        await world.lineage(pipeline_id, ["a"], ["b"])
+    world.clock.instant = at(60)
+    await world.lineage(one, ["a"])
+    for seconds, owners in ((59.999_999, [one, other]), (60, [other])):
+        question = Surroundings(start="a", as_of=at(seconds))
+        (edge,) = (await world.watcher.lineage_graph.around(question)).edges
+        assert [owner.id for owner in edge.pipelines] == owners
+
+
 async def test_an_edge_that_came_back_is_told_in_both_its_times(told: World) -> None:
     (pipeline,) = await told.all_pipelines()
     told.clock.instant = at(180)
