@@ -90,6 +90,16 @@ async def test_no_further_than_the_depth(asked: World, depth: int, expected: str
     assert not graph.truncated
 
 
+@pytest.mark.parametrize(("depth", "seen"), [(1, False), (2, False), (3, True), (4, True)])
+async def test_what_changed_since_is_seen_just_as_far(asked: World, depth: int, seen: bool) -> None:
+    await asked.lineage(await asked.pipeline("new"), ["c"], ["new"])
+    assert (("new", 3) in nodes(await around(asked, "a", DOWN, depth=depth))) == seen
+    await asked.lineage(await asked.pipeline("old"), ["old"], ["b"])
+    assert (("old", 3) in nodes(await around(asked, "d", UP, depth=depth))) == seen
+    await asked.lineage(await asked.pipeline("cd"), ["c"])
+    assert ("d", 3) not in nodes(await around(asked, "a", DOWN, depth=depth))
+
+
 @pytest.mark.parametrize("limit", [1, 2, 3, 4, 5, 6])
 async def test_no_more_than_the_limit_the_nearest_first(asked: World, limit: int) -> None:
     graph = await around(asked, "b", DOWN, limit=limit)
