@@ -30,10 +30,16 @@ lineage = typer.Typer(help="Look after the record of lineage.", no_args_is_help=
 app.add_typer(lineage, name="lineage")
 console = Console(stderr=True, highlight=False)
 Answer = TypeVar("Answer")
+COMMAND_SECONDS = 3_600.0
+"""The bound of a statement on the command line."""
 
 Host = Annotated[str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")]
 Port = Annotated[int | None, typer.Option(min=1, max=65_535, help="Port to listen on.", show_default="8000")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Processes that serve the API.", show_default="2")]
+DataDir = Annotated[
+    Path | None,
+    typer.Option(help="The database of a `watcher up`, by its directory.", show_default=False),
+]
 DatabaseUrl = Annotated[
     str | None,
     typer.Option(
@@ -157,6 +163,7 @@ def migrate(
 @app.command()
 def cleanup(
     database_url: DatabaseUrl = None,
+    data_dir: DataDir = None,
     retention_days: Annotated[
         int | None,
         typer.Option(
@@ -173,6 +180,7 @@ def cleanup(
     gone = asked(
         database_url,
         lambda watcher: watcher.clean_up(settings.retention_days, batch_size, dry_run=dry_run),
+        data_dir,
     )
     for field in fields(gone):
         what = field.name.removeprefix("total_").removesuffix("_deleted").replace("_", " ")
@@ -181,9 +189,9 @@ def cleanup(
 
 
 @lineage.command()
-def verify(database_url: DatabaseUrl = None) -> None:
+def verify(database_url: DatabaseUrl = None, data_dir: DataDir = None) -> None:
     """Compare the closure of lineage with the edges it follows from. Exit code 1 when it is wrong."""
-    verified = asked(database_url, lambda watcher: watcher.closure.verify())
+    verified = asked(database_url, lambda watcher: watcher.closure.verify(), data_dir)
     for wrong in verified.wrong:
         typer.echo(wrong)
     console.print(
@@ -196,15 +204,16 @@ def verify(database_url: DatabaseUrl = None) -> None:
 
 
 @lineage.command()
-def rebuild(database_url: DatabaseUrl = None) -> None:
+def rebuild(database_url: DatabaseUrl = None, data_dir: DataDir = None) -> None:
     """Make the closure of lineage anew from the edges. Answers stay right meanwhile, and only get slower."""
-    entries = asked(database_url, lambda watcher: watcher.rebuild_closure())
+    entries = asked(database_url, lambda watcher: watcher.rebuild_closure(), data_dir)
     console.print(f"The closure was made anew, from {entries:,} entries.")
 
 
 @lineage.command()
 def prune(
     database_url: DatabaseUrl = None,
+    data_dir: DataDir = None,
     days: Annotated[
         int | None,
         typer.Option(
@@ -216,27 +225,37 @@ def prune(
     ] = None,
 ) -> None:
     """Forget lineage that is no more since some days. A running Watcher does this by itself every hour."""
-    gone = asked(database_url, lambda watcher: watcher.prune_lineage(), lineage_retention_days=days)
+    gone = asked(database_url, lambda watcher: watcher.prune_lineage(), data_dir, lineage_retention_days=days)
     console.print(f"{gone:,} edges and declarations of the past forgotten.")
 
 
 def asked(
-    database_url: str | None, question: "Callable[[Watcher], Awaitable[Answer]]", **options: object
+    database_url: str | None,
+    question: "Callable[[Watcher], Awaitable[Answer]]",
+    data_dir: Path | None = None,
+    **options: object,
 ) -> Answer:
-    """What a Watcher without a server answers; exits with a sentence when it cannot."""
+    """What a Watcher without a server answers; exits with a sentence when it cannot.
+
+    Without the bound that statements have beside clients: who asks on the command line can break it off.
+    """
+    from watcher.adapters.embedded import EmbeddedPostgres, EmbeddedPostgresError
     from watcher.container import Container, closing
     from watcher.domain.errors import WatcherError
 
-    settings = settings_with(database_url=database_url, **options)
-    require_database(settings)
-
-    async def answer() -> Answer:
+    async def answer(settings: Settings) -> Answer:
         async with closing(Container(settings=settings)) as watcher:
             return await question(watcher)
 
+    options |= {"database_timeout": COMMAND_SECONDS}
     try:
-        return asyncio.run(answer())
-    except (WatcherError, ValueError) as error:
+        if data_dir is None:
+            settings = settings_with(database_url=database_url, **options)
+            require_database(settings)
+            return asyncio.run(answer(settings))
+        with EmbeddedPostgres(data_dir.expanduser().resolve()) as postgres:
+            return asyncio.run(answer(settings_with(database_url=postgres.dsn, **options)))
+    except (WatcherError, ValueError, EmbeddedPostgresError) as error:
         raise failed(error) from None
 
 
@@ -245,6 +264,6 @@ def require_database(settings: Settings) -> str:
     if settings.database_url is None or settings.database_url.get_secret_value() == MEMORY:
         raise failed(
             "no PostgreSQL is named. Set WATCHER_DATABASE_URL or --database-url, or use `watcher up`, "
-            "which brings its own."
+            "which brings its own; a command beside it finds that by --data-dir."
         )
     return settings.database_url.get_secret_value()

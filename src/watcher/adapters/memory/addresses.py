@@ -1,5 +1,7 @@
 """The addresses and their types, in dictionaries."""
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
@@ -75,6 +77,7 @@ class MemoryAddresses:
     def __init__(self, address_types: MemoryAddressTypes) -> None:
         self._address_types = address_types
         self._addresses: Register[Address] = Register(AddressNotFound, AddressNameTaken)
+        self._renames: Counter[int] = Counter()
 
     async def declare(self, declaration: AddressDeclaration, now: datetime) -> AddressDeclared:
         return self.declared(declaration, now)
@@ -108,11 +111,17 @@ class MemoryAddresses:
         return AddressDeclared(row.id, created=held is None)
 
     async def change(self, reference: Reference, changes: AddressChanges, now: datetime) -> Address:
-        changed = self._addresses.known(reference).changed(changes, now)
+        held = self._addresses.known(reference)
+        changed = held.changed(changes, now)
         self._addresses.check_name(changed)
         self._address_types.known(changed.address_type_id)
         self._addresses.put(changed)
+        self._renames[held.id] += held.key() != changed.key()
         return changed
+
+    def renames_of(self, identities: Iterable[int]) -> int:
+        """How often these addresses were given another name; to be compared with the same at another time."""
+        return sum(self._renames[each] for each in identities)
 
     def known(self, reference: Reference) -> Address:
         """Raises `AddressNotFound`."""

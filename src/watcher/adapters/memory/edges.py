@@ -72,8 +72,9 @@ class MemoryEdges:
         for edge in ended:
             edge.valid_to = max(now, edge.valid_from)
         begun = [OwnedEdge(pipeline_id, *pair, now) for pair in sorted(wanted - standing.keys())]
+        owned = {(edge.source, edge.target) for edge in self.standing()}
+        self.note([*ended, *(edge for edge in begun if (edge.source, edge.target) not in owned)])
         self.owned += begun
-        self.note([*begun, *ended])
         return begun, ended
 
     def note(self, changed: Iterable[OwnedEdge]) -> None:

@@ -19,6 +19,7 @@ class Declared:
     digest: bytes
     sources: Sequence[int]
     targets: Sequence[int]
+    renames: int
     valid_from: datetime
     valid_to: datetime | None = None
 
@@ -49,13 +50,16 @@ class MemoryLineage:
         history = self._declared.get(declaration.pipeline_id)
         if not history:
             return Standing(load_lineage, unchanged=False, version=None)
-        unchanged = history[-1].digest == declaration.digest()
-        return Standing(load_lineage, unchanged, history[-1].version)
+        last = history[-1]
+        renames = self._addresses.renames_of({*last.sources, *last.targets})
+        unchanged = last.digest == declaration.digest() and last.renames == renames
+        return Standing(load_lineage, unchanged, last.version)
 
     async def replace(
         self, declaration: LineageDeclaration, version: int | None, now: datetime
     ) -> Replaced | None:
         history = self._declared.setdefault(declaration.pipeline_id, [])
+        moment = max(now, history[-1].valid_from) if history else now
         if (history[-1].version if history else None) != version:
             return None
         keyed = declaration.keyed()
@@ -69,12 +73,19 @@ class MemoryLineage:
         }
         sources, targets = [ids[key] for key in keyed.sources], [ids[key] for key in keyed.targets]
         if history:
-            history[-1].valid_to = max(now, history[-1].valid_from)
+            history[-1].valid_to = moment
         history.append(
-            Declared((version or 0) + 1, declaration.digest(), sorted(sources), sorted(targets), now)
+            Declared(
+                version=(version or 0) + 1,
+                digest=declaration.digest(),
+                sources=sorted(sources),
+                targets=sorted(targets),
+                renames=self._addresses.renames_of(ids.values()),
+                valid_from=moment,
+            )
         )
         wanted = {(source, target) for source in sources for target in targets}
-        begun, ended = self._edges.replace(declaration.pipeline_id, wanted, now)
+        begun, ended = self._edges.replace(declaration.pipeline_id, wanted, moment)
         return Replaced(len(begun), len(ended))
 
     async def of_pipeline(self, pipeline_id: int, as_of: datetime | None = None) -> PipelineLineage:

@@ -54,6 +54,8 @@ class PostgresAddresses:
             changed = held.changed(changes, now)
             if changed is not held:
                 await _write(transaction, changed)
+            if changed.key() != held.key():
+                await transaction.rows(SQL["forget_declarations"], id=held.id)
             return changed
 
     async def get(self, identity: int) -> Address:

@@ -56,6 +56,12 @@ SET name = :name,
     updated_at = :updated_at
 WHERE id = :id;
 
+-- name: forget_declarations
+-- Who declared lineage by the name that was given up declares something new by it.
+UPDATE lineage_declaration
+SET declaration = ''
+WHERE valid_to IS NULL AND (:id = ANY(source_address_ids) OR :id = ANY(target_address_ids));
+
 -- name: get
 SELECT
     -- include: columns

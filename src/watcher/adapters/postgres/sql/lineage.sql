@@ -85,25 +85,28 @@ unnest(
 )
 
 -- name: replace
--- All that a declaration does to the edges, if the version it was compared with still stands.
+-- All that a declaration does to the edges, if the version it was compared with still stands. It begins when the one
+-- before ends, and that is never before that one began, whatever the clocks say. An edge that another pipeline owns
+-- already is nothing new to the closure; should that one end at this moment, then its end is noted.
 WITH closed AS (
     UPDATE lineage_declaration
     SET valid_to = GREATEST(:now, valid_from)
     WHERE id = :version AND valid_to IS NULL
-    RETURNING id
+    RETURNING valid_to
 ),
 
 opened AS (
     INSERT INTO lineage_declaration (pipeline_id, valid_from, declaration, source_address_ids, target_address_ids)
-    SELECT :pipeline_id, :now, :declaration, :sources::BIGINT[], :targets::BIGINT[]
+    SELECT :pipeline_id, COALESCE((SELECT valid_to FROM closed), :now), :declaration,
+        :sources::BIGINT[], :targets::BIGINT[]
     WHERE :version::BIGINT IS NULL OR EXISTS (SELECT FROM closed)
     ON CONFLICT (pipeline_id) WHERE valid_to IS NULL DO NOTHING
-    RETURNING id
+    RETURNING valid_from
 ),
 
 ended AS (
     UPDATE address_lineage AS e
-    SET valid_to = GREATEST(:now, e.valid_from)
+    SET valid_to = (SELECT valid_from FROM opened)
     WHERE e.pipeline_id = :pipeline_id
         AND e.valid_to IS NULL
         AND EXISTS (SELECT FROM opened)
@@ -116,7 +119,7 @@ ended AS (
 
 begun AS (
     INSERT INTO address_lineage (pipeline_id, source_address_id, target_address_id, valid_from)
-    SELECT :pipeline_id, s.id, t.id, :now
+    SELECT :pipeline_id, s.id, t.id, (SELECT valid_from FROM opened)
     FROM unnest(:sources::BIGINT[]) AS s (id)
     CROSS JOIN unnest(:targets::BIGINT[]) AS t (id)
     WHERE EXISTS (SELECT FROM opened)
@@ -133,7 +136,14 @@ begun AS (
 changed AS (
     SELECT source_address_id, target_address_id FROM ended
     UNION ALL
-    SELECT source_address_id, target_address_id FROM begun
+    SELECT b.source_address_id, b.target_address_id
+    FROM begun AS b
+    WHERE NOT EXISTS (
+        SELECT FROM address_lineage AS e
+        WHERE e.source_address_id = b.source_address_id
+            AND e.target_address_id = b.target_address_id
+            AND e.valid_to IS NULL
+    )
 ),
 
 noted AS (
