@@ -10,8 +10,20 @@ from random import Random
 
 from benchmarks.anomaly_schedules import CADENCES, Cadence, Schedule, a_schedule, closes_month, is_holiday
 
-SHAPES = (("incremental", 42), ("snapshot", 10), ("constant", 8), ("sparse", 14), ("duration", 16), ("throughput", 10))
-METRICS = {"duration": "duration_seconds", "throughput": "throughput", "snapshot": "total_rows", "constant": "total_rows"}
+SHAPES = (
+    ("incremental", 42),
+    ("snapshot", 10),
+    ("constant", 8),
+    ("sparse", 14),
+    ("duration", 16),
+    ("throughput", 10),
+)
+METRICS = {
+    "duration": "duration_seconds",
+    "throughput": "throughput",
+    "snapshot": "total_rows",
+    "constant": "total_rows",
+}
 
 
 @dataclass(slots=True)

@@ -52,7 +52,10 @@ def _z(runs: list[Run], scale: Callable[[float], float]) -> list[bool | None]:
 def rolling_z(history: History) -> list[bool | None]:
     """The last 30 runs."""
     values = [run.value for run in history.runs]
-    return [deviates(values[max(0, index - MINIMUM) : index], value, MINIMUM) for index, value in enumerate(values)]
+    return [
+        deviates(values[max(0, index - MINIMUM) : index], value, MINIMUM)
+        for index, value in enumerate(values)
+    ]
 
 
 def mean_band(history: History) -> list[bool | None]:

@@ -70,10 +70,10 @@ class Schedule:
             due = local.replace(tzinfo=self.clock).astimezone(UTC)
             there = local.replace(tzinfo=self.clock)
             first, beyond = self.cadence.hours
-            if first <= there.hour < beyond and not (self.cadence.workdays_only and there.weekday() > 4):
-                if due > last:
-                    yield due
-                    last = due
+            off = self.cadence.workdays_only and there.weekday() > 4
+            if first <= there.hour < beyond and not off and due > last:
+                yield due
+                last = due
             local += timedelta(minutes=self.cadence.minutes)
 
 
@@ -82,7 +82,9 @@ def a_schedule(random: Random, cadence: Cadence) -> Schedule:
     clock = zone if random.random() < 0.6 else ZoneInfo("UTC")
     begin = datetime(2023, 2, 1, tzinfo=UTC) + timedelta(days=random.randrange(365))
     if cadence.minutes >= 1440:
-        begin += timedelta(hours=random.choice((1, 2, 3, 4, 5, 6, 6, 8, 12, 18, 22)), minutes=random.choice((0, 0, 15, 30)))
+        begin += timedelta(
+            hours=random.choice((1, 2, 3, 4, 5, 6, 6, 8, 12, 18, 22)), minutes=random.choice((0, 0, 15, 30))
+        )
     return Schedule(
         cadence=cadence,
         zone=zone,

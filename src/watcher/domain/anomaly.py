@@ -74,7 +74,10 @@ class Standing(StrEnum):
 
 
 class Bucket(StrEnum):
-    """The earlier runs that a run is compared with; "hour" is within half an hour of its time of day."""
+    """The earlier runs that a run is compared with; "hour" is within half an hour of its time of day.
+
+    `PRECEDENT` is a single run: of a week or two before, or of the same day of the month before.
+    """
 
     ALL = "all"
     HOUR = "hour"
@@ -82,6 +85,7 @@ class Bucket(StrEnum):
     HOUR_OF_WEEK = "hour_of_week"
     WEEKDAY_CLASS = "weekday_class"
     WEEKDAY = "weekday"
+    PRECEDENT = "precedent"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

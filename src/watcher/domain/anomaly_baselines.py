@@ -1,9 +1,10 @@
 """What a run can be expected to be: by its level or by its like, in the buckets that the history supports."""
 
+from calendar import monthrange
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from watcher.domain.anomaly import Bucket
 from watcher.domain.anomaly_points import Known, Points
@@ -15,7 +16,7 @@ BUCKET_SUPPORT = 4
 POOL_WEIGHT = 10
 """The scale among a run's peers counts as their number, that among all runs as so many."""
 
-FEW, VERY_FEW = 2.0, 6.0
+FEW, VERY_FEW = 2.0, 10.0
 """A scale found from n runs may be too small: it is widened by 1 + FEW / n + (VERY_FEW / n)^2."""
 
 FLAGGED_SHARE = 0.2
@@ -35,7 +36,8 @@ PRECEDENT_SD = 1.41
 class Baseline:
     """An expectation on the metric's scale: centre and robust standard deviation.
 
-    It comes from `size` runs on so many `days`, whose usual gap to the run before was `gap` seconds.
+    It comes from `size` runs on so many `days`, whose usual gap to the run before was `gap` seconds;
+    a precedent comes from that of one day, `on` it.
     """
 
     bucket: Bucket
@@ -44,6 +46,7 @@ class Baseline:
     size: int
     days: int
     gap: float
+    on: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,31 +74,39 @@ def plausible(start_date: datetime, known: Known) -> list[Baseline]:
 
 
 def precedents(start_date: datetime, known: Known, best: Baseline) -> Iterator[Baseline]:
-    """What single runs foretell that stand at the same place of the calendar.
+    """What single runs foretell that stand at the same place of the calendar, flagged or not.
 
-    The run a week before, flagged or not, the one two weeks before, and the one of the same day, or last day,
-    of the month before.
+    Those of a week and of two weeks before, the first and last day of the month before, and any other day of
+    it if that was a workday, or not, as this is, or if it was flagged: what happens every month is told once.
     """
     if known.level is None:
         return
-    nearest: dict[int, int] = {}
     alike = known.alike
+    nearest: dict[int, int] = {}
     for index, days in enumerate(alike.days):
-        if days in nearest and alike.aside[nearest[days]] <= alike.aside[index]:
-            continue
-        if days in {7, 14} or (days >= 28 and _same_day_of_month(start_date, days)):
+        closer = days not in nearest or alike.aside[index] < alike.aside[nearest[days]]
+        if closer and _same_place(start_date, days, flagged=alike.flags[index]):
             nearest[days] = index
-    for index in nearest.values():
-        one = replace(best, sd=best.sd * PRECEDENT_SD, size=1, days=1, gap=alike.gaps[index])
+    for days, index in nearest.items():
+        on = (start_date - timedelta(days=days)).date()
+        one = Baseline(Bucket.PRECEDENT, 0.0, best.sd * PRECEDENT_SD, 1, 1, alike.gaps[index], on)
         yield replace(one, centre=known.level + alike.steps[index])
         yield replace(one, centre=alike.sizes[index])
 
 
-def _same_day_of_month(start_date: datetime, days: int) -> bool:
-    day = timedelta(days=1)
-    earlier = start_date - days * day
-    both_last = earlier.month != (earlier + day).month and start_date.month != (start_date + day).month
-    return both_last or earlier.day == start_date.day
+def _same_place(start_date: datetime, days: int, *, flagged: bool) -> bool:
+    if days in {7, 14}:
+        return True
+    if not 28 <= days <= 31:
+        return False
+    earlier = start_date - timedelta(days=days)
+    if earlier.day != start_date.day:
+        return _last_of_month(earlier) and _last_of_month(start_date)
+    return flagged or start_date.day == 1 or (earlier.weekday() > 4) == (start_date.weekday() > 4)
+
+
+def _last_of_month(day: datetime) -> bool:
+    return day.day == monthrange(day.year, day.month)[1]
 
 
 def _baselines(start_date: datetime, known: Known) -> Iterator[Baseline]:

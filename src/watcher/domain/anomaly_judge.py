@@ -71,8 +71,8 @@ def judge(rule: AnomalyRule, start_date: datetime, value: float, sample: Sample)
     if rule.metric_field in COUNTS and value <= 0:
         return _empty(rule, start_date, band, sample)
     if not band.holds(value):
-        calendar = precedents(start_date, history, found[0])
-        band = _kindest(rule, value, history.gap, [band.baseline, *calendar])
+        calendar = [_band(rule, value, history.gap, one) for one in precedents(start_date, history, found[0])]
+        band = next((precedent for precedent in calendar if precedent.holds(value)), band)
     return _verdict(rule, start_date, value, band)
 
 

@@ -31,7 +31,8 @@ LINEAR = frozenset({MetricField.THROUGHPUT})
 COUNTS = frozenset(MetricField) - LINEAR - {MetricField.DURATION_SECONDS}
 """The metrics of which none is a thing of its own."""
 
-LARGEST_LOGARITHM = 700.0
+LARGEST_LOGARITHM = 100.0
+"""Beyond any BIGINT (43.7), and far from what floating point cannot hold."""
 
 
 @dataclass(slots=True)

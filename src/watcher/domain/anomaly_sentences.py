@@ -19,21 +19,29 @@ DIGITS = 3
 
 
 def still_learning(missing: int) -> str:
-    return f"Learning: {missing:,} more successful {'run' if missing == 1 else 'runs'} until the first verdict."
+    return (
+        f"Learning: {missing:,} more successful {'run' if missing == 1 else 'runs'} until the first verdict."
+    )
 
 
 def compared(
-    metric_field: MetricField, start_date: datetime, value: float, band: tuple[float, float], baseline: Baseline
+    metric_field: MetricField,
+    start_date: datetime,
+    value: float,
+    band: tuple[float, float],
+    baseline: Baseline,
 ) -> str:
     """E.g. "412 rows; 31,000 to 48,000 expected on Mondays at 06:00, from 8 Mondays"."""
     low, high = band
     inside = low <= value <= high
     least, most = rounded(low, up=not inside), rounded(high, up=inside)
+    told = f"{measured(metric_field, value)}; {least} to {most} expected"
+    if baseline.on:
+        return f"{told}, as on {baseline.on.day} {baseline.on:%B}"
     where, days = _bucket(start_date, baseline.bucket)
     times = days if days and baseline.days == baseline.size else "runs"
     latest = "the last " if baseline.bucket is Bucket.ALL else ""
-    source = f"{latest}{baseline.size:,} {times}"
-    return f"{measured(metric_field, value)}; {least} to {most} expected{where}, from {source}"
+    return f"{told}{where}, from {latest}{baseline.size:,} {times}"
 
 
 def dried_up(metric_field: MetricField, found: Drought) -> str:
@@ -45,7 +53,13 @@ def dried_up(metric_field: MetricField, found: Drought) -> str:
 
 def measured(metric_field: MetricField, value: float) -> str:
     """The exact value with its unit."""
-    exact = f"{value:,}" if isinstance(value, int) else f"{int(value):,}" if value == int(value) else f"{value:,.6g}"
+    exact = (
+        f"{value:,}"
+        if isinstance(value, int)
+        else f"{int(value):,}"
+        if value == int(value)
+        else f"{value:,.6g}"
+    )
     return f"{exact} {UNITS[metric_field][value != 1]}"
 
 
@@ -67,6 +81,7 @@ def _bucket(start_date: datetime, bucket: Bucket) -> tuple[str, str]:
     at = f" at {start_date:%H:%M}"
     return {
         Bucket.ALL: ("", ""),
+        Bucket.PRECEDENT: ("", ""),
         Bucket.HOUR: (at, "days"),
         Bucket.HOUR_OF_WEEKDAY_CLASS: (f" on {workdays}{at}", "days"),
         Bucket.HOUR_OF_WEEK: (f" on {weekday}{at}", weekday),

@@ -5,7 +5,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
-from math import inf, log
+from math import inf, log, sqrt
 from statistics import NormalDist
 
 from watcher.domain.anomaly import Observation
@@ -46,14 +46,19 @@ class Drought:
 def rarity(start_date: datetime, sample: Sample) -> float:
     """How rare empty runs are where this one stands, in two-sided standard deviations; infinite if there are none."""
     nearby = _habitual(sample.recent)
-    nearby += [(run.start_date, not (run.value or run.flagged)) for stretch in sample.earlier for run in stretch[-1:]]
+    nearby += [
+        (run.start_date, not (run.value or run.flagged)) for stretch in sample.earlier for run in stretch[-1:]
+    ]
     if not any(empty for _, empty in nearby):
         return inf
     return _sigmas(_rate(start_date, nearby))
 
 
 def drought(recent: Sequence[Observation]) -> Drought:
-    """Judges a row of empty runs by the odds of its length, given how such rows begin and go on."""
+    """Judges a row of empty runs by the odds of its length, given how such rows begin and go on.
+
+    The chance that one goes on is taken a standard error higher than it was seen to be.
+    """
     spells = [(value, len(list(runs))) for value, runs in groupby(run.value <= 0 for run in recent)]
     lasting = spells.pop()[1] if spells and spells[-1][0] else 0
     droughts = [length for empty, length in spells if empty]
@@ -63,7 +68,8 @@ def drought(recent: Sequence[Observation]) -> Drought:
     zeros = sum(droughts)
     begins = (len(droughts) + PRIOR) / (len(recent) - lasting - zeros + 2 * PRIOR)
     goes_on = (zeros - len(droughts) + PRIOR) / (zeros + 2 * PRIOR)
-    return Drought(lasting + 1, longest, _sigmas(min(1.0, begins) * goes_on**lasting))
+    at_most = min(1.0, goes_on + sqrt(goes_on * (1 - goes_on) / (zeros + 2 * PRIOR)))
+    return Drought(lasting + 1, longest, _sigmas(min(1.0, begins) * at_most**lasting))
 
 
 def _habitual(recent: Sequence[Observation]) -> list[tuple[datetime, bool]]:
@@ -103,10 +109,10 @@ def _rate(start_date: datetime, nearby: Sequence[tuple[datetime, bool]]) -> floa
         counts: dict[Hashable, list[int]] = defaultdict(lambda: [0, 0])
         for key, (_, empty) in zip(keys, nearby, strict=True):
             counts[key][empty] += 1
-        full, empty = counts[own]
+        full, none = counts[own]
         loss = _loss(counts.values())
-        if full + empty >= RATE_SUPPORT and loss < GAIN * least:
-            least, rate = loss, empty / (full + empty)
+        if full + none >= RATE_SUPPORT and loss < GAIN * least:
+            least, rate = loss, none / (full + none)
     return rate
 
 
