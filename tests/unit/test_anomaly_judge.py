@@ -68,7 +68,7 @@ def workdays(start: datetime) -> float:
 def test_below_the_minimum_it_learns_and_says_how_many_runs_are_missing(runs: int) -> None:
     verdict = judged(0, noisy(runs))
     assert (verdict.standing, verdict.missing) == (Standing.LEARNING, 30 - runs)
-    assert verdict.expected is verdict.score is verdict.bucket is None
+    assert (verdict.expected, verdict.score, verdict.bucket) == (None, None, None)
 
 
 def test_from_the_minimum_on_every_run_is_judged() -> None:
@@ -94,7 +94,8 @@ def test_a_verdict_says_what_was_expected() -> None:
     assert verdict.low is not None
     assert verdict.high is not None
     assert verdict.expected == pytest.approx(40_000, rel=0.1)
-    assert verdict.low < 35_000 < 46_000 < verdict.high
+    assert verdict.low < 35_000
+    assert verdict.high > 46_000
     assert abs(verdict.score or 0) < 1
     assert verdict.history_size > 20
 
@@ -187,14 +188,14 @@ def test_without_a_season_there_is_no_bucket() -> None:
 
 
 def test_what_happens_at_the_end_of_every_month_is_told_once_at_most() -> None:
-    start = datetime(2026, 1, 6, 6, tzinfo=UTC)
-    values = noisy(110)
-    ends = [index for index in range(110) if (start + (index + 1) * DAY).day == 1]
+    start = datetime(2025, 12, 1, 6, tzinfo=UTC)
+    values = noisy(122)
+    ends = [index for index in range(122) if (start + (index + 1) * DAY).day == 1]
     for index in ends:
         values[index] *= 5
     verdicts = followed(values, start=start)
-    assert flagged(verdicts) == ends[1:2]
-    assert verdicts[ends[2]].sentence.endswith("expected, as on 28 February")
+    assert flagged(verdicts) == ends[:1]
+    assert verdicts[ends[3]].sentence.endswith("expected, as on 28 February")
 
 
 def test_empty_runs_are_anomalous_where_there_are_none() -> None:
@@ -239,7 +240,7 @@ def test_rows_where_there_were_never_any_are_told_from_a_certain_size() -> None:
 @pytest.mark.parametrize(
     ("value", "anomalous"), [(1_234, False), (1_235, False), (1_100, False), (600, True), (2_468, True)]
 )
-def test_a_constant_history_leaves_room_for_small_changes(value: int, anomalous: bool) -> None:  # noqa: FBT001
+def test_a_constant_history_leaves_room_for_small_changes(value: int, anomalous: bool) -> None:
     assert judged(value, [1_234] * 60).anomalous is anomalous
 
 
@@ -254,7 +255,7 @@ def test_ratios_are_judged_as_they_are() -> None:
     random = Random(5)
     speeds = [random.gauss(100, 10) for _ in range(60)]
     by = rule(MetricField.THROUGHPUT)
-    assert judged(40.5, speeds, by).anomalous
+    assert judged(15.5, speeds, by).anomalous
     assert not judged(110.25, speeds, by).anomalous
     verdict = judged(100.0, speeds, by)
     assert (verdict.expected or 0) - (verdict.low or 0) == pytest.approx(

@@ -20,10 +20,14 @@ thresholds = st.floats(0.1, 10)
 
 
 @st.composite
-def histories(draw: st.DrawFn, values: st.SearchStrategy[float] = counts, least: int = 0) -> list[Observation]:
+def histories(
+    draw: st.DrawFn, values: st.SearchStrategy[float] = counts, least: int = 0
+) -> list[Observation]:
     """Runs before NOW, ascending: evenly spaced or not, some flagged."""
     drawn = draw(st.lists(values, min_size=least, max_size=60))
-    usual = draw(st.sampled_from([timedelta(minutes=15), timedelta(hours=1), timedelta(days=1), timedelta(days=7)]))
+    usual = draw(
+        st.sampled_from([timedelta(minutes=15), timedelta(hours=1), timedelta(days=1), timedelta(days=7)])
+    )
     gaps = draw(st.lists(st.sampled_from([1, 1, 1, 1, 2, 30]), min_size=len(drawn), max_size=len(drawn)))
     flags = draw(st.lists(st.booleans(), min_size=len(drawn), max_size=len(drawn)))
     at, runs = NOW, []
@@ -34,7 +38,9 @@ def histories(draw: st.DrawFn, values: st.SearchStrategy[float] = counts, least:
 
 
 def rule(metric_field: MetricField = MetricField.INSERTS, z_threshold: float = 3.0) -> AnomalyRule:
-    return AnomalyRule(pipeline_id=1, metric_field=metric_field, z_threshold=z_threshold, minimum_executions=5)
+    return AnomalyRule(
+        pipeline_id=1, metric_field=metric_field, z_threshold=z_threshold, minimum_executions=5
+    )
 
 
 @settings(max_examples=300, deadline=None)
@@ -92,7 +98,12 @@ def test_weeks_do_not_matter_but_for_the_calendar_of_months(
     moved = [Observation(run.start_date + timedelta(weeks=weeks), run.value, run.flagged) for run in runs]
     there = judge(rule(), NOW + timedelta(weeks=weeks), value, Sample(moved))
     here = judge(rule(), NOW, value, Sample(runs))
-    assert (there.standing, there.expected, there.low, there.high) == (here.standing, here.expected, here.low, here.high)
+    assert (there.standing, there.expected, there.low, there.high) == (
+        here.standing,
+        here.expected,
+        here.low,
+        here.high,
+    )
 
 
 @settings(max_examples=100, deadline=None)
@@ -105,7 +116,9 @@ def test_large_counts_are_judged_by_proportion(runs: list[Observation], value: i
 
 @settings(max_examples=100, deadline=None)
 @given(counts, st.integers(5, 60), st.sampled_from(sorted(COUNTS)))
-def test_what_never_varied_is_normal_when_it_does_not(value: int, runs: int, metric_field: MetricField) -> None:
+def test_what_never_varied_is_normal_when_it_does_not(
+    value: int, runs: int, metric_field: MetricField
+) -> None:
     history = [Observation(NOW - timedelta(days=days), value) for days in range(runs, 0, -1)]
     verdict = judge(rule(metric_field), NOW, value, Sample(history))
     assert verdict.standing is Standing.NORMAL

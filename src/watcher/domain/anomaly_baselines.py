@@ -22,14 +22,11 @@ FEW, VERY_FEW = 2.0, 10.0
 FLAGGED_SHARE = 0.2
 """Flagged runs are left out of a scale up to this share of it: more are no exceptions."""
 
-GAIN = 0.85
+GAIN = 0.75
 """A finer bucket must bring the scale below this share of the coarser one's."""
 
 RIVAL = 1.5
 """A baseline whose scale is within this factor of the best one's has a say too."""
-
-PRECEDENT_SD = 1.41
-"""The difference of two single runs varies by the square root of two as much as one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +86,7 @@ def precedents(start_date: datetime, known: Known, best: Baseline) -> Iterator[B
             nearest[days] = index
     for days, index in nearest.items():
         on = (start_date - timedelta(days=days)).date()
-        one = Baseline(Bucket.PRECEDENT, 0.0, best.sd * PRECEDENT_SD, 1, 1, alike.gaps[index], on)
+        one = Baseline(Bucket.PRECEDENT, 0.0, best.sd, 1, 1, alike.gaps[index], on)
         yield replace(one, centre=known.level + alike.steps[index])
         yield replace(one, centre=alike.sizes[index])
 

@@ -67,13 +67,13 @@ def judge(rule: AnomalyRule, start_date: datetime, value: float, sample: Sample)
     sample = Sample(sample.recent[-RECENT_RUNS:], sample.earlier)
     history = known(rule.metric_field, start_date, sample)
     found = plausible(start_date, history) or [_guess(rule, history, sample)]
-    band = _kindest(rule, value, history.gap, found)
+    bands = [_band(rule, value, history.gap, baseline) for baseline in found]
     if rule.metric_field in COUNTS and value <= 0:
-        return _empty(rule, start_date, band, sample)
-    if not band.holds(value):
-        calendar = [_band(rule, value, history.gap, one) for one in precedents(start_date, history, found[0])]
-        band = next((precedent for precedent in calendar if precedent.holds(value)), band)
-    return _verdict(rule, start_date, value, band)
+        return _empty(rule, start_date, max(bands, key=lambda band: band.score), sample)
+    if not any(band.holds(value) for band in bands):
+        calendar = precedents(start_date, history, found[0])
+        bands += [_band(rule, value, history.gap, precedent) for precedent in calendar]
+    return _verdict(rule, start_date, value, next((band for band in bands if band.holds(value)), bands[0]))
 
 
 def _empty(rule: AnomalyRule, start_date: datetime, band: _Band, sample: Sample) -> Verdict:
@@ -128,12 +128,6 @@ def _guess(rule: AnomalyRule, history: Known, sample: Sample) -> Baseline:
     centre = middle(sizes) if sizes else 0.0
     sd = UNKNOWN_SD * (centre if rule.metric_field in LINEAR else 1.0)
     return Baseline(Bucket.ALL, centre, sd, len(sample.recent), len(sample.recent), history.gap)
-
-
-def _kindest(rule: AnomalyRule, value: float, gap: float, found: Iterable[Baseline]) -> _Band:
-    """The band that explains a value best."""
-    bands = [_band(rule, value, gap, baseline) for baseline in found]
-    return min(bands, key=lambda band: (not band.holds(value), abs(band.score)))
 
 
 def _band(rule: AnomalyRule, value: float, gap: float, baseline: Baseline) -> _Band:

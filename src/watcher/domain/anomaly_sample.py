@@ -24,6 +24,9 @@ STRETCH_DAYS = 56
 LATENESS = timedelta(minutes=10)
 """So much later than the judged run, by the clock, a run of an earlier day may begin and still be compared."""
 
+DAY = timedelta(days=1)
+"""A stretch is no longer: where nothing ran for days there is nothing to compare with."""
+
 MEMORY = timedelta(days=1096)
 """Older runs are never asked for."""
 
@@ -66,9 +69,9 @@ def sampled(runs: Sequence[Observation], start_date: datetime, rule: AnomalyRule
     earlier = []
     for anchor in anchors(start_date, rule):
         beyond = bisect_left(runs, anchor, key=_start, hi=first)
-        stretch = runs[max(within, beyond - STRETCH_RUNS) : beyond]
-        if stretch and beyond < first:
-            earlier.append(stretch)
+        day_before = bisect_left(runs, anchor - min(DAY, anchor - FIRST), key=_start, hi=first)
+        if day_before < beyond < first:
+            earlier.append(runs[max(day_before, beyond - STRETCH_RUNS) : beyond])
     return Sample(runs[first:end], earlier)
 
 

@@ -16,6 +16,8 @@ UNITS = {
     MetricField.THROUGHPUT: ("row a second", "rows a second"),
 }
 DIGITS = 3
+SMALLEST = 0.0001
+"""Throughput has four decimals."""
 
 
 def still_learning(missing: int) -> str:
@@ -65,14 +67,14 @@ def measured(metric_field: MetricField, value: float) -> str:
 
 def rounded(value: float, *, up: bool) -> str:
     """To three digits, never across: a value outside a band is outside the band as it is written, too."""
-    if value <= 0:
-        return "0"
+    if value < SMALLEST:
+        return f"{SMALLEST if up and value > 0 else 0:g}"
     places = DIGITS - 1 - floor(log10(value))
     scale = 10 ** abs(places)
     toward = ceil if up else floor
     if places <= 0:
         return f"{toward(value / scale) * scale:,}"
-    return f"{toward(value * scale) / scale:,.{min(places, 4)}f}".rstrip("0").rstrip(".")
+    return f"{toward(value * scale) / scale:,.{min(places, 6)}f}".rstrip("0").rstrip(".")
 
 
 def _bucket(start_date: datetime, bucket: Bucket) -> tuple[str, str]:
