@@ -178,5 +178,7 @@ def _sd(own: Sequence[float], pool: Sequence[float]) -> float:
 
 def _unflagged(deviations: list[float], flags: Sequence[bool]) -> list[float]:
     """Leaves the flagged runs out, unless that leaves too few."""
+    if not any(flags):
+        return deviations
     kept = [deviation for deviation, flagged in zip(deviations, flags, strict=True) if not flagged]
     return kept if len(kept) >= (1 - FLAGGED_SHARE) * len(deviations) else deviations

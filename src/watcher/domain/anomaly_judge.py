@@ -11,10 +11,11 @@ The method, a clause each:
 - What is owed is not held against a run: after a gap it may bring as much more as the gap was longer.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from math import log1p, sqrt
+from operator import lt
 
 from watcher.domain.anomaly import AnomalyRule, Bucket, Observation, Standing, Verdict
 from watcher.domain.anomaly_baselines import Baseline, plausible, precedents
@@ -112,7 +113,10 @@ def _verdict(
 def _prior(start_date: datetime, sample: Sample) -> Sample:
     """The sample in order, without what is not before."""
 
-    def prior(runs: Iterable[Observation]) -> list[Observation]:
+    def prior(runs: Sequence[Observation]) -> Sequence[Observation]:
+        starts = [run.start_date for run in runs]
+        if all(map(lt, starts, [*starts[1:], start_date])):
+            return runs
         return sorted([run for run in runs if run.start_date < start_date], key=_order)
 
     return Sample(prior(sample.recent), [prior(stretch) for stretch in sample.earlier])

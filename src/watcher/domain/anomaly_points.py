@@ -16,7 +16,7 @@ LEVEL_RUNS = 7
 LEVEL_SUPPORT = 3
 """Fewer runs have no level."""
 
-TARGETS = 3
+TARGETS = 2
 """The last runs of each stretch that may be compared with: those before them only give the level."""
 
 DAY = 86_400
@@ -57,16 +57,16 @@ class Points:
         """Adds the runs from the one at `first` that have a level and are no further aside than `within`."""
         sizes, ages = runs.sizes, runs.ages
         for index in range(max(LEVEL_SUPPORT, first), len(sizes)):
-            size, age = sizes[index], ages[index]
-            day = round(age / DAY)
-            aside = abs(age - day * DAY)
+            day = round(ages[index] / DAY)
+            aside = abs(ages[index] - day * DAY)
             if aside > within:
                 continue
+            before = sorted(sizes[index - LEVEL_RUNS if index > LEVEL_RUNS else 0 : index])
             self.days.append(day)
             self.aside.append(aside)
-            self.sizes.append(size)
-            self.steps.append(size - middle(sorted(sizes[max(0, index - LEVEL_RUNS) : index])))
-            self.gaps.append(ages[index - 1] - age)
+            self.sizes.append(sizes[index])
+            self.steps.append(sizes[index] - middle(before))
+            self.gaps.append(ages[index - 1] - ages[index])
             self.flags.append(runs.flags[index])
 
 

@@ -45,10 +45,7 @@ class Drought:
 
 def rarity(start_date: datetime, sample: Sample) -> float:
     """How rare empty runs are where this one stands, in two-sided standard deviations; infinite if there are none."""
-    nearby = _habitual(sample.recent)
-    nearby += [
-        (run.start_date, not (run.value or run.flagged)) for stretch in sample.earlier for run in stretch[-1:]
-    ]
+    nearby = _habitual([run for stretch in reversed(sample.earlier) for run in stretch] + list(sample.recent))
     if not any(empty for _, empty in nearby):
         return inf
     return _sigmas(_rate(start_date, nearby))
@@ -72,17 +69,17 @@ def drought(recent: Sequence[Observation]) -> Drought:
     return Drought(lasting + 1, longest, _sigmas(min(1.0, begins) * at_most**lasting))
 
 
-def _habitual(recent: Sequence[Observation]) -> list[tuple[datetime, bool]]:
+def _habitual(history: Sequence[Observation]) -> list[tuple[datetime, bool]]:
     """Each run, and whether it speaks for a habit of being empty.
 
     Flagged ones do not, unless they go on until now or have come again and again.
     """
     habitual: list[tuple[datetime, bool]] = []
     spells = 0
-    for exceptional, members in groupby(recent, key=lambda run: run.flagged and run.value <= 0):
+    for exceptional, members in groupby(history, key=lambda run: run.flagged and run.value <= 0):
         runs = list(members)
         spells += exceptional
-        lasting = len(runs) >= NEW_NORMAL and runs[-1] is recent[-1]
+        lasting = len(runs) >= NEW_NORMAL and runs[-1] is history[-1]
         counts = not exceptional or spells > SPELLS_TOLD or lasting
         habitual += [(run.start_date, counts and run.value <= 0) for run in runs]
     return habitual
