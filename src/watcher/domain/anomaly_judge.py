@@ -25,7 +25,7 @@ from watcher.domain.anomaly_scale import middle
 from watcher.domain.anomaly_sentences import compared, dried_up, still_learning
 from watcher.domain.anomaly_zeros import drought, rarity
 
-EFFECT = 0.25
+EFFECT = 0.3
 """A difference of less than this share of what was expected is not worth a message."""
 
 UNITS = 5.0

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from math import expm1, log1p
 from operator import sub
 
 from watcher.domain.anomaly import MetricField, Observation
-from watcher.domain.anomaly_sample import Sample
+from watcher.domain.anomaly_sample import LATENESS, Sample
 from watcher.domain.anomaly_scale import middle
 
 LEVEL_RUNS = 7
@@ -22,8 +22,11 @@ TARGETS = 2
 DAY = 86_400
 HALF_HOUR = 1_800
 
-SLOW = timedelta(hours=20)
-"""Pipelines whose usual gap between runs is longer have weekdays but no hours."""
+SLOW = 20 * 3_600
+"""Pipelines whose usual gap between runs is longer, in seconds, have weekdays but no hours."""
+
+SHARE_OF_GAP = 0.75
+"""Runs of a time of day are no further aside than this share of the usual gap, so that each day has one."""
 
 LINEAR = frozenset({MetricField.THROUGHPUT})
 """Ratios; everything else is judged by its logarithm."""
@@ -100,13 +103,15 @@ def known(metric_field: MetricField, start_date: datetime, sample: Sample) -> Kn
     level = middle(sorted(latest.sizes[-LEVEL_RUNS:])) if len(latest.sizes) >= LEVEL_SUPPORT else None
     recent = Points()
     recent.extend(latest)
-    slow = _slow(sample.recent)
+    usual = _usual_gap(sample.recent)
+    slow = usual > SLOW
     alike = recent if slow else Points()
     if not slow:
+        within = min(HALF_HOUR, max(LATENESS.total_seconds(), SHARE_OF_GAP * usual))
         for stretch in sample.earlier:
             runs = _runs(metric_field, start_date, stretch)
-            alike.extend(runs, len(runs.sizes) - TARGETS, HALF_HOUR)
-        alike.extend(latest, within=HALF_HOUR)
+            alike.extend(runs, len(runs.sizes) - TARGETS, within)
+        alike.extend(latest, within=within)
     return Known(recent, alike, level, slow, (start_date - sample.recent[-1].start_date).total_seconds())
 
 
@@ -130,8 +135,8 @@ def _runs(metric_field: MetricField, start_date: datetime, runs: Sequence[Observ
     )
 
 
-def _slow(runs: Sequence[Observation]) -> bool:
-    """Whether the usual gap, the median, is a day or more."""
+def _usual_gap(runs: Sequence[Observation]) -> float:
+    """The median of the seconds between runs."""
     starts = [run.start_date for run in runs]
     gaps = sorted(map(sub, starts[1:], starts))
-    return bool(gaps) and gaps[len(gaps) // 2] > SLOW
+    return gaps[len(gaps) // 2].total_seconds() if gaps else 0.0
