@@ -1,0 +1,79 @@
+"""Which earlier runs a verdict needs: a bounded number, however long the history is.
+
+A pipeline that runs every 15 minutes has 2,880 runs in 30 days. What they say about the next is in the latest,
+and in those that began at its time of day on the days before.
+"""
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from watcher.domain.anomaly import AnomalyRule, Observation
+from watcher.domain.clock import FIRST
+
+RECENT_RUNS = 120
+"""The latest runs that are asked for, more only where `minimum_executions` is more."""
+
+STRETCH_RUNS = 8
+"""The runs that are asked for of each earlier day: one to compare with, and what it came from."""
+
+STRETCH_DAYS = 56
+"""The earlier days at most."""
+
+LATENESS = timedelta(minutes=10)
+"""So much later than the judged run, by the clock, a run of an earlier day may begin and still be compared."""
+
+DAY = timedelta(days=1)
+"""A stretch is no longer: where nothing ran for days there is nothing to compare with."""
+
+MEMORY = timedelta(days=1096)
+"""Older runs are never asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Runs before the judged one: the latest, and of each earlier day a stretch of consecutive ones."""
+
+    recent: Sequence[Observation]
+    earlier: Sequence[Sequence[Observation]] = ()
+
+
+def weeks_back(rule: AnomalyRule) -> timedelta:
+    """The lookback in whole weeks, rounded up, so that every weekday is in it equally often."""
+    return timedelta(weeks=-(-rule.lookback_days // 7))
+
+
+def recent_limit(rule: AnomalyRule) -> int:
+    """How many of the latest runs are asked for."""
+    return max(RECENT_RUNS, rule.minimum_executions)
+
+
+def anchors(start_date: datetime, rule: AnomalyRule) -> list[datetime]:
+    """For each earlier day the instant at which its stretch ends; a stretch is what began before it."""
+    days = min(weeks_back(rule).days, STRETCH_DAYS)
+    room = (start_date - FIRST).days
+    return [start_date + LATENESS - timedelta(days=day) for day in range(1, min(days, room) + 1)]
+
+
+def sampled(runs: Sequence[Observation], start_date: datetime, rule: AnomalyRule) -> Sample:
+    """What is asked for to judge the run at `start_date`, from all successful runs, ascending by start.
+
+    The latest runs within the lookback; where those are fewer than `minimum_executions`, as many as make it
+    up, up to three years old: a weekly pipeline is judged by its last 30 runs, not never.
+    """
+    end = bisect_left(runs, start_date, key=_start)
+    oldest = bisect_left(runs, start_date - min(MEMORY, start_date - FIRST), key=_start)
+    within = bisect_left(runs, start_date - min(weeks_back(rule), start_date - FIRST), key=_start)
+    first = max(oldest, min(within, end - rule.minimum_executions), end - recent_limit(rule))
+    earlier = []
+    for anchor in anchors(start_date, rule):
+        beyond = bisect_left(runs, anchor, key=_start, hi=first)
+        day_before = bisect_left(runs, anchor - min(DAY, anchor - FIRST), key=_start, hi=first)
+        if day_before < beyond < first:
+            earlier.append(runs[max(day_before, beyond - STRETCH_RUNS) : beyond])
+    return Sample(runs[first:end], earlier)
+
+
+def _start(run: Observation) -> datetime:
+    return run.start_date
