@@ -99,8 +99,9 @@ CREATE TABLE address_lineage_pending (
     autovacuum_analyze_scale_factor = 0
 );
 
--- Maintaining the closure: whether there is more than was taken up.
+-- Maintaining the closure: what spreads comes first, and all that is noted about an address is taken at once.
 CREATE INDEX address_lineage_pending_spreading ON address_lineage_pending (id) WHERE spreads;
+CREATE INDEX address_lineage_pending_by_address ON address_lineage_pending (address_id, downstream);
 
 -- One row: who holds it may change the closure.
 CREATE TABLE lineage_upkeep (

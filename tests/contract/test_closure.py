@@ -1,14 +1,17 @@
 """The closure is what the edges say, whatever happens on the way; what is wrong with it is found and mended."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import cycle
 
 import pytest
 
 from tests.contract.reaches import kept_reaches, true_reaches
 from tests.contract.world import World
 from tests.server import execute, fetch
-from watcher.domain.closure import Verified, Wrong
+from watcher.domain.closure import STEPS_AFTERWARDS, Closure, RebuildClosure, Verified, Wrong
 from watcher.domain.errors import StoreBusy
 from watcher.domain.jobs import Job
 from watcher.domain.lineage_graph import Direction, Surroundings
@@ -121,6 +124,87 @@ async def test_maintaining_takes_as_much_as_it_is_asked_to_until_nothing_is_left
     await assert_whole(world)
 
 
+async def test_an_address_is_taken_up_once_however_often_it_is_noted(world: World) -> None:
+    fan_id = await fan(world, "ab")
+    for targets in ("abc", "ab") * 20:
+        await world.lineage(fan_id, ["hub"], targets)
+    await world.watcher.closure.mark()
+    assert await world.watcher.closure.maintain(100) == 7  # `c` has no edge any more
+    assert await world.watcher.closure.maintain(100) == 0
+    await assert_whole(world)
+
+
+async def chain_beyond(world: World, length: int = 12) -> int:
+    """A chain of addresses most of which reach more than is kept; how many entries a rebuild notes of it."""
+    for step in range(length - 1):
+        await world.lineage(await world.pipeline(f"link {step}"), [f"chain {step}"], [f"chain {step + 1}"])
+    return 2 * length
+
+
+async def test_maintaining_ends_beside_steady_changes_where_most_is_beyond_the_limit(world: World) -> None:
+    """More changes than are taken at first, and then some of them anew before each step."""
+    entries = await chain_beyond(world)
+    fan_id = await fan(world, "ab")
+    await world.watcher.closure.mark()
+    for turn in range(entries + 16):
+        await world.lineage(fan_id, ["hub"], ["abc", "ab"][turn % 2])
+        if await world.watcher.closure.maintain(4) < 4:
+            break
+    else:
+        pytest.fail("the notes go round in circles")
+    await world.watcher.maintain_closure()
+    await assert_whole(world)
+
+
+async def test_what_is_beyond_the_limit_is_not_taken_up_for_changes_elsewhere(world: World) -> None:
+    await chain_beyond(world)
+    fan_id = await fan(world, "ab")
+    await world.watcher.maintain_closure()
+    for turn in range(20):
+        await world.lineage(fan_id, ["hub"], ["abc", "ab"][turn % 2])
+        assert await world.watcher.closure.maintain(1) == 1
+    assert await world.watcher.maintain_closure() <= 2
+    await assert_whole(world)
+
+
+@dataclass(frozen=True, slots=True)
+class Pestered:
+    """A closure with a change before each step of its upkeep."""
+
+    closure: Closure
+    change: Callable[[], Awaitable[None]]
+    taken: list[int] = field(default_factory=list)
+
+    async def maintain(self, entries: int) -> int:
+        await self.change()
+        self.taken.append(await self.closure.maintain(min(entries, 4)))
+        return self.taken[-1] if self.taken[-1] < 4 else entries
+
+    async def mark(self) -> int:
+        return await self.closure.mark()
+
+    async def verify(self) -> Verified:
+        return await self.closure.verify()
+
+
+async def test_a_rebuild_ends_beside_steady_changes(world: World) -> None:
+    """Though there is never nothing pending."""
+    entries = await chain_beyond(world)
+    fan_id = await fan(world, "ab")
+    await world.watcher.maintain_closure()
+    turns = cycle(["abc", "ab"])
+
+    async def change() -> None:
+        await world.lineage(fan_id, ["hub"], next(turns))
+
+    pestered = Pestered(world.watcher.closure, change)
+    assert await RebuildClosure(pestered)() == entries + 6
+    assert min(pestered.taken) > 0
+    assert len(pestered.taken) <= entries + STEPS_AFTERWARDS
+    await world.watcher.maintain_closure()
+    await assert_whole(world)
+
+
 async def test_what_is_not_maintained_yet_is_not_called_wrong(world: World) -> None:
     fan_id = await fan(world, "abcde")
     await world.lineage(await world.pipeline("above"), ["x"], ["hub"])
@@ -179,9 +263,12 @@ GARBAGE = {
     """,
     "a reach that seems too large": "UPDATE address_lineage_reach SET downstream = NULL",
     "a reach that seems small": "UPDATE address_lineage_reach SET downstream = 0, upstream = 0",
-    "addresses that are not there": """
+    "pairs of addresses without lineage": """
         INSERT INTO address_lineage_closure (ancestor_id, descendant_id, depth, downstream)
-        SELECT max(id) + 1, max(id) + 2, 1, TRUE FROM address
+        SELECT min(id), max(id), 1, TRUE FROM address WHERE name LIKE 'alone %'
+    """,
+    "a reach of an address without lineage": """
+        INSERT INTO address_lineage_reach (address_id, upstream) SELECT max(id), NULL FROM address
     """,
     "one direction that lost its mark": """
         UPDATE address_lineage_closure SET upstream = FALSE WHERE downstream
@@ -199,6 +286,8 @@ GARBAGE = {
 async def test_what_is_wrong_with_the_closure_is_found_and_mended(world: World, garbage: str) -> None:
     await fan(world, "abcde")
     await world.lineage(await world.pipeline("below"), "ab", ["z"])
+    for name in ("alone 1", "alone 2"):
+        await world.address(name)
     await world.watcher.maintain_closure()
     await assert_whole(world)
     await execute(world.dsn, GARBAGE[garbage])

@@ -12,8 +12,17 @@ What makes that right: when the reach of an address changes, the first edge that
 begins at an address that it reached before and still reaches, or at itself; and that one is noted.
 
 A reach beyond the limit is nowhere written down, so those who lose addresses tell the ones before them to look
-again. They can only tell what they lost since they were looked at: a reach that was found too large on the way,
-while other changes were still to be taken up, is looked at once more after these.
+again. That is exact where it was found too large while every kept reach along its way was up to date: what it lost
+since, one of those lost, or an address on its way changed and is noted itself. So changes (`spreads`) are taken up
+before all else; what is found too large while there are more changes than were taken is noted to be looked at once
+more, and its turn comes when no change is left over. A note is not made twice, and an address that is taken up is
+taken with all its notes.
+
+Why it ends: a step that leaves changes over takes some away and adds none, so, unless as many addresses as a step
+takes up change in the time it needs, a step follows that leaves none over; and such a step makes no notes but those
+of neighbours of reaches that came out smaller than they were kept, or came back. Each of these is then as the edges
+say, and is not found different again until another change; so there are no more notes than changes account for,
+however many reaches are beyond the limit.
 """
 
 from collections.abc import Collection, Container, Mapping, Sequence
@@ -28,10 +37,13 @@ NEIGHBOURS_BEYOND = 2
 are among them."""
 
 STEP = 200
-"""Pending entries taken up in one transaction, beside other work."""
+"""Addresses taken up in one transaction, beside other work."""
 
 LARGE_STEP = 2_000
 """The same where there is nothing else to do."""
+
+STEPS_AFTERWARDS = 100
+"""How often who rebuilds looks for more when all is made anew."""
 
 Reach: TypeAlias = Mapping[int, int]
 """Address ids with their depth; the start is not among them."""
@@ -137,9 +149,9 @@ class Closure(Protocol):
     """The closure of the current edges. Every method is one transaction, but for `verify` and `mark`."""
 
     async def maintain(self, entries: int) -> int:
-        """Brings the closure up to date with up to `entries` of what is pending; answers how many it took.
+        """Brings the closure up to date with what is pending at up to `entries` addresses; answers at how many.
 
-        0 when nothing is pending. Of several at once one works and the others wait for their turn. Can be
+        Changes come first, see above. 0 when nothing is pending. Of several at once one works and the others wait for their turn. Can be
         broken off and repeated.
         """
         ...
@@ -160,7 +172,7 @@ class MaintainClosure:
     closure: Closure
 
     async def __call__(self) -> int:
-        """How many pending entries it worked off, until none was left."""
+        """How many addresses it took up, until nothing was pending."""
         total = 0
         while taken := await self.step():
             total += taken
@@ -178,8 +190,15 @@ class RebuildClosure:
     closure: Closure
 
     async def __call__(self) -> int:
-        """How many entries there were to work off."""
+        """How many entries there were to work off.
+
+        A step that takes less than it may has taken all there was, and the closure is made anew. What is noted
+        meanwhile by those who go on changing edges is theirs to see to, but not left behind where they are few.
+        """
         entries = await self.closure.mark()
-        while await self.closure.maintain(LARGE_STEP):
+        while await self.closure.maintain(LARGE_STEP) == LARGE_STEP:
             pass
+        for _ in range(STEPS_AFTERWARDS):
+            if not await self.closure.maintain(LARGE_STEP):
+                break
         return entries

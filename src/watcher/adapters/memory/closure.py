@@ -24,19 +24,27 @@ class MemoryClosure:
         return reach
 
     async def maintain(self, entries: int) -> int:
-        taken, self._edges.pending = self._edges.pending[:entries], self._edges.pending[entries:]
+        in_turn = sorted(self._edges.pending, key=lambda each: not each.spreads)
+        about = list(dict.fromkeys((each.address_id, each.direction) for each in in_turn))[:entries]
+        wanted = set(about)
+        taken = [each for each in in_turn if (each.address_id, each.direction) in wanted]
+        self._edges.pending = [
+            each for each in self._edges.pending if (each.address_id, each.direction) not in wanted
+        ]
+        unfinished = any(each.spreads for each in self._edges.pending)
         for direction in DIRECTIONS:
-            self._maintain([each for each in taken if each.direction is direction], direction)
-        return len(taken)
+            ours = [each for each in taken if each.direction is direction]
+            self._maintain(ours, direction, unfinished=unfinished)
+        return len(about)
 
-    def _maintain(self, taken: list[Pending], direction: Direction) -> None:
+    def _maintain(self, taken: list[Pending], direction: Direction, *, unfinished: bool) -> None:
+        """`unfinished` when there are more changes than were taken: see `domain.closure`."""
         reaches = self.reaches[direction]
         spreading = {each.address_id for each in taken if each.spreads}
         affected = {start for start, reach in reaches.items() if reach and not spreading.isdisjoint(reach)}
         neighbours = self._edges.neighbours(direction)
         towards = self._edges.neighbours(direction.opposite())
         freed: set[int] = set()
-        unfinished = any(each.spreads for each in self._edges.pending)
         for start in sorted(affected | {each.address_id for each in taken}):
             stored, found = reaches.get(start, {}), self._found(start, neighbours)
             reaches[start] = found
@@ -44,6 +52,7 @@ class MemoryClosure:
                 freed |= {each for each in towards.get(start, ()) if reaches.get(each, {}) is None}
             if found is None and unfinished:
                 freed.add(start)
+        freed -= {each.address_id for each in self._edges.pending if each.direction is direction}
         self._edges.pending += [Pending(each, direction, spreads=False) for each in sorted(freed)]
 
     def _found(self, start: int, neighbours: dict[int, set[int]]) -> Reach | None:

@@ -1,9 +1,8 @@
 """The closure of lineage in PostgreSQL."""
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import asyncpg
 
@@ -32,6 +31,13 @@ TURNS = 100
 AHEAD, AHEAD_AT_MOST = 32, 1_024
 """Addresses whose edges are loaded before they are asked for: more at every step, or a chain is one by one."""
 
+STEPS_KEPT = 50_000
+"""Addresses whose edges are remembered from one lot of starts to the next."""
+
+PENDING_PAGE = 5_000
+ADDRESS_PAGE = 5_000
+"""Addresses looked at by one statement of `mark` or `verify`: much less than a second's work."""
+
 WAYS = ("downstream", "upstream")
 
 
@@ -47,13 +53,16 @@ class Stored:
 class Noted:
     """What is pending in one direction."""
 
-    every: AbstractSet[int]
-    spreading: AbstractSet[int]
+    every: set[int] = field(default_factory=set)
+    spreading: set[int] = field(default_factory=set)
 
-    @classmethod
-    def of(cls, rows: Iterable[asyncpg.Record]) -> "Noted":
-        rows = list(rows)
-        return cls({row["address_id"] for row in rows}, {row["address_id"] for row in rows if row["spreads"]})
+    def __len__(self) -> int:
+        return len(self.every)
+
+    def add(self, address_id: int, *, spreads: bool) -> None:
+        self.every.add(address_id)
+        if spreads:
+            self.spreading.add(address_id)
 
     def unfinished(self, start: int, stored: Stored, found: Reach | None) -> bool:
         """Whether what is stored is known to be unfinished. A reach comes back from beyond the limit step by step."""
@@ -81,45 +90,92 @@ class PostgresClosure:
 
     async def _step(self, entries: int) -> int:
         async with self._database.snapshot(readonly=False) as snapshot:
-            pending = await snapshot.rows(SQL["pending"], limit=entries)
-            if not pending:
+            taken = await _taken(snapshot, entries)
+            if not _count(taken):
                 return 0
             if await snapshot.row(SQL["hold"]) is None:
                 raise StoreBusy("somebody else maintains the closure just now")
             await snapshot.rows(SQL["count_step"])
             await snapshot.replan()
-            unfinished = await snapshot.row(SQL["more_pending"], after=pending[-1]["id"]) is not None
+            pairs = [(each, way == "downstream") for way in WAYS for each in sorted(taken[way].every)]
+            ids, downstream = zip(*pairs, strict=True)
+            await snapshot.rows(SQL["done"], ids=ids, downstream=downstream)
+            unfinished = await snapshot.row(SQL["more_spreading"]) is not None
             for way in WAYS:
-                taken = [row for row in pending if row["downstream"] == (way == "downstream")]
-                await _Side(snapshot, way, self._reach_limit).maintain(taken, unfinished=unfinished)
-            await snapshot.rows(SQL["done"], ids=[row["id"] for row in pending])
-            return len(pending)
+                await _Side(snapshot, way, self._reach_limit).maintain(taken[way], unfinished=unfinished)
+            return len(pairs)
 
     async def mark(self) -> int:
-        row = (await self._database.rows_replanned(SQL["mark"]))[0]
-        entries: int = row["entries"]
-        return entries
+        entries, after = 0, 0
+        while True:
+            rows = await self._database.rows_replanned(SQL["mark"], after=after, limit=ADDRESS_PAGE)
+            if rows[0]["last"] is None:
+                return entries
+            entries, after = entries + rows[0]["entries"], rows[0]["last"]
 
     async def verify(self) -> Verified:
         checked, unfinished, wrong = 0, 0, []
         async with self._database.snapshot() as snapshot:
             await snapshot.replan()
-            ids = [row["id"] for row in await snapshot.rows(SQL["addresses"])]
-            pending = await snapshot.rows(SQL["pending_addresses"])
-            for way in WAYS:
-                side = _Side(snapshot, way, self._reach_limit)
-                noted = Noted.of(row for row in pending if row["downstream"] == (way == "downstream"))
-                for starts in _chunks(ids):
+            noted = await _noted(snapshot)
+            sides = [_Side(snapshot, way, self._reach_limit) for way in WAYS]
+            async for starts in _addresses(snapshot):
+                for side in sides:
                     found = await side.found(starts)
                     for start, stored in (await side.stored(starts)).items():
-                        if noted.unfinished(start, stored, found[start]):
+                        if noted[side.way].unfinished(start, stored, found[start]):
                             unfinished += 1
                             continue
                         checked += 1
                         kept = stored.reach if stored.kept else None
                         if kept != found[start] or (not stored.kept and stored.reach):
-                            wrong.append(Wrong(start, way, _size(kept), _size(found[start])))
+                            wrong.append(Wrong(start, side.way, _size(kept), _size(found[start])))
+        wrong.sort(key=lambda each: WAYS.index(each.direction))
         return Verified(checked, unfinished, wrong)
+
+
+async def _taken(snapshot: Transaction, entries: int) -> Mapping[str, Noted]:
+    """The addresses whose turn it is, `entries` at most: first those that spread."""
+    taken = {way: Noted() for way in WAYS}
+    for statement in ("pending_spreading", "pending"):
+        after, limit = 0, entries
+        while rows := await snapshot.rows(SQL[statement], after=after, limit=limit):
+            for row in rows:
+                _note(taken, row)
+                if _count(taken) == entries:
+                    return taken
+            after, limit = rows[-1]["id"], PENDING_PAGE
+            await asyncio.sleep(0)
+    return taken
+
+
+async def _noted(snapshot: Transaction) -> Mapping[str, Noted]:
+    """Everything that is pending."""
+    noted, after = {way: Noted() for way in WAYS}, 0
+    while rows := await snapshot.rows(SQL["pending"], after=after, limit=PENDING_PAGE):
+        for row in rows:
+            _note(noted, row)
+        after = rows[-1]["id"]
+        await asyncio.sleep(0)
+    return noted
+
+
+def _note(noted: Mapping[str, Noted], row: asyncpg.Record) -> None:
+    downstream, upstream = WAYS
+    noted[downstream if row["downstream"] else upstream].add(row["address_id"], spreads=row["spreads"])
+
+
+def _count(noted: Mapping[str, Noted]) -> int:
+    return sum(map(len, noted.values()))
+
+
+async def _addresses(snapshot: Transaction) -> AsyncIterator[Sequence[int]]:
+    """All that have to do with lineage, some at a time."""
+    after = 0
+    while page := await snapshot.rows(SQL["addresses"], after=after, limit=ADDRESS_PAGE):
+        for some in _chunks([row["id"] for row in page if row["concerned"]]):
+            yield some
+        after = page[-1]["id"]
 
 
 class _Side:
@@ -127,16 +183,15 @@ class _Side:
 
     def __init__(self, snapshot: Transaction, way: str, reach_limit: int) -> None:
         self._snapshot = snapshot
-        self._way = way
+        self.way = way
         self._reach_limit = reach_limit
         self._steps: dict[int, Sequence[int]] = {}
         self._beyond: set[int] = set()
 
-    async def maintain(self, taken: Sequence[asyncpg.Record], *, unfinished: bool) -> None:
+    async def maintain(self, taken: Noted, *, unfinished: bool) -> None:
         """`unfinished` when there are more changes than were taken: see `domain.closure`."""
-        spreading = [row["address_id"] for row in taken if row["spreads"]]
-        affected = await self._ids("affected", spreading) if spreading else set()
-        starts = sorted(affected | {row["address_id"] for row in taken})
+        affected = await self._ids("affected", sorted(taken.spreading)) if taken.spreading else set()
+        starts = sorted(affected | taken.every)
         freeing: list[int] = []
         for some in _chunks(starts):
             freeing += await self._brought_up_to_date(some)
@@ -144,7 +199,7 @@ class _Side:
         if unfinished:
             freed |= self._beyond.intersection(starts)
         if freed:
-            await self._snapshot.rows(SQL["note"], ids=sorted(freed), downstream=self._way == "downstream")
+            await self._snapshot.rows(SQL["note"], ids=sorted(freed), downstream=self.way == "downstream")
 
     async def _brought_up_to_date(self, starts: Sequence[int]) -> list[int]:
         """Those among them that may free others."""
@@ -160,6 +215,8 @@ class _Side:
 
     async def found(self, starts: Sequence[int]) -> dict[int, Reach | None]:
         """What each address reaches by the edges; None beyond the limit."""
+        if len(self._steps) > STEPS_KEPT:
+            self._steps.clear()
         searches = [Search(start, self._reach_limit) for start in starts]
         under_way, ahead = searches, AHEAD
         while under_way:
@@ -180,7 +237,7 @@ class _Side:
 
     async def _load(self, missing: set[int], ahead: int) -> None:
         rows = await self._snapshot.rows(
-            SQL[f"steps_{self._way}"],
+            SQL[f"steps_{self.way}"],
             ids=list(missing),
             limit=self._reach_limit + NEIGHBOURS_BEYOND,
             ahead=len(missing) + ahead,
@@ -188,7 +245,7 @@ class _Side:
         self._steps.update({row["id"]: row["neighbours"] for row in rows})
 
     async def stored(self, starts: Sequence[int]) -> dict[int, Stored]:
-        rows = await self._snapshot.rows(SQL[f"kept_{self._way}"], ids=starts)
+        rows = await self._snapshot.rows(SQL[f"kept_{self.way}"], ids=starts)
         return {
             row["id"]: Stored(row["kept"], dict(zip(row["reached"] or (), row["depths"] or (), strict=True)))
             for row in rows
@@ -198,7 +255,7 @@ class _Side:
         lost = [(start, each) for start, change in differences.items() for each in change.lost]
         if lost:
             columns = {"starts": [pair[0] for pair in lost], "reached": [pair[1] for pair in lost]}
-            await self._snapshot.rows(SQL[f"lose_{self._way}"], **columns)
+            await self._snapshot.rows(SQL[f"lose_{self.way}"], **columns)
         placed = [
             (start, each, depth)
             for start, change in differences.items()
@@ -206,19 +263,17 @@ class _Side:
         ]
         if placed:
             starts, reached, depths = zip(*placed, strict=True)
-            await self._snapshot.rows(
-                SQL[f"place_{self._way}"], starts=starts, reached=reached, depths=depths
-            )
+            await self._snapshot.rows(SQL[f"place_{self.way}"], starts=starts, reached=reached, depths=depths)
 
     async def _count(self, found: Mapping[int, Reach | None]) -> None:
         await self._snapshot.rows(
-            SQL[f"count_{self._way}"],
+            SQL[f"count_{self.way}"],
             ids=list(found),
             counts=[_size(reach) for reach in found.values()],
         )
 
     async def _ids(self, statement: str, ids: Sequence[int]) -> set[int]:
-        rows = await self._snapshot.rows(SQL[f"{statement}_{self._way}"], ids=ids)
+        rows = await self._snapshot.rows(SQL[f"{statement}_{self.way}"], ids=ids)
         return {row["id"] for row in rows}
 
 

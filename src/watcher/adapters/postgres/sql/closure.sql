@@ -13,26 +13,54 @@ UPDATE lineage_upkeep
 SET steps = steps + 1;
 
 -- name: pending
+-- A page of what is pending, the oldest first.
 SELECT id, address_id, downstream, spreads
 FROM address_lineage_pending
+WHERE id > :after
 ORDER BY id
 LIMIT :limit;
 
--- name: more_pending
--- Whether there are changes that were made before this instant and not taken up with those before.
-SELECT id
+-- name: pending_spreading
+SELECT id, address_id, downstream, spreads
 FROM address_lineage_pending
 WHERE spreads AND id > :after
+ORDER BY id
+LIMIT :limit;
+
+-- name: more_spreading
+SELECT id
+FROM address_lineage_pending
+WHERE spreads
+ORDER BY id
 LIMIT 1;
 
 -- name: done
+-- Everything that was noted about these addresses before this instant. What is noted meanwhile is not seen, and stays.
 DELETE FROM address_lineage_pending
-WHERE id = ANY(:ids::BIGINT[]);
+WHERE ctid = ANY(
+    ARRAY(
+        SELECT k.place
+        FROM unnest(:ids::BIGINT[], :downstream::BOOLEAN[]) AS i (id, downstream)
+        CROSS JOIN LATERAL (
+            SELECT p.ctid AS place
+            FROM address_lineage_pending AS p
+            WHERE p.address_id = i.id AND p.downstream = i.downstream
+            OFFSET 0
+        ) AS k
+    )
+);
 
 -- name: note
+-- Who is noted already will be looked at anyway.
 INSERT INTO address_lineage_pending (address_id, downstream, spreads)
 SELECT i.id, :downstream, FALSE
-FROM unnest(:ids::BIGINT[]) AS i (id);
+FROM unnest(:ids::BIGINT[]) AS i (id)
+CROSS JOIN LATERAL (
+    SELECT count(*) AS notes
+    FROM address_lineage_pending AS p
+    WHERE p.address_id = i.id AND p.downstream = :downstream
+) AS k
+WHERE k.notes = 0;
 
 -- name: affected_downstream
 -- Whose kept downstream has one of these addresses in it.
@@ -257,38 +285,45 @@ CROSS JOIN LATERAL (
 ) AS r;
 
 -- name: mark
-WITH marked AS (
-    INSERT INTO address_lineage_pending (address_id, downstream, spreads)
-    SELECT a.id, d.downstream, FALSE
+-- A page of all addresses; those among them that have to do with lineage are noted.
+WITH page AS MATERIALIZED (
+    SELECT c.id, c.concerned
     FROM (
-        -- include: concerned
-    ) AS a
+        -- include: page
+    ) AS c
+),
+
+marked AS (
+    INSERT INTO address_lineage_pending (address_id, downstream, spreads)
+    SELECT p.id, d.downstream, FALSE
+    FROM page AS p
     CROSS JOIN (VALUES (TRUE), (FALSE)) AS d (downstream)
+    WHERE p.concerned
     RETURNING id
 )
 
-SELECT count(*) AS entries
-FROM marked;
+SELECT (SELECT max(p.id) FROM page AS p) AS last, (SELECT count(*) FROM marked) AS entries;
 
 -- name: addresses
-SELECT a.id
+SELECT c.id, c.concerned
 FROM (
-    -- include: concerned
+    -- include: page
+) AS c
+ORDER BY c.id;
+
+-- name: page
+-- Whether an address has an edge or is in the closure. Counted, for who wants the first row only may be given a plan
+-- that reads a whole table or index, where the address seems to be everywhere in it.
+SELECT a.id,
+    (SELECT count(*) FROM address_lineage AS e WHERE e.source_address_id = a.id AND e.valid_to IS NULL) > 0
+    OR (SELECT count(*) FROM address_lineage AS e WHERE e.target_address_id = a.id AND e.valid_to IS NULL) > 0
+    OR (SELECT count(*) FROM address_lineage_reach AS r WHERE r.address_id = a.id) > 0
+    OR (SELECT count(*) FROM address_lineage_closure AS c WHERE c.ancestor_id = a.id) > 0
+    OR (SELECT count(*) FROM address_lineage_closure AS c WHERE c.descendant_id = a.id) > 0 AS concerned
+FROM (
+    SELECT b.id
+    FROM address AS b
+    WHERE b.id > :after
+    ORDER BY b.id
+    LIMIT :limit
 ) AS a
-ORDER BY a.id;
-
--- name: concerned
--- All that have an edge or are in the closure.
-SELECT source_address_id AS id FROM address_lineage WHERE valid_to IS NULL
-UNION
-SELECT target_address_id FROM address_lineage WHERE valid_to IS NULL
-UNION
-SELECT address_id FROM address_lineage_reach
-UNION
-SELECT ancestor_id FROM address_lineage_closure
-UNION
-SELECT descendant_id FROM address_lineage_closure
-
--- name: pending_addresses
-SELECT DISTINCT address_id, downstream, spreads
-FROM address_lineage_pending;
