@@ -132,7 +132,7 @@ class _Session:
     async def _once(self, asked: Asked, start: int, times: _Times) -> None:
         way = asked.way.value
         looked_up = await self._seconds(LOOKUP, id=start, name_key=None)
-        bounds = {"start": start, "depth": asked.depth, "limit": NODES_LIMIT, "goal": None}
+        bounds = {"start": start, "starts": [start], "depth": asked.depth + 1, "limit": NODES_LIMIT}
         times.walk.append(looked_up + await self._seconds(SQL[f"walk_{way}"], **bounds))
         before = time.perf_counter()
         asked_for = SQL["start"].arguments({"id": start, "name_key": None, "pending": PENDING_READ})

@@ -68,9 +68,10 @@ class Model:
         return sorted(least.items(), key=lambda item: (item[1], item[0]))
 
     def check_graph(self, answer: Graph, question: Surroundings, start: int) -> None:
+        beyond = self.depths(start, question.direction, question.depth + 1)
         expected = self.depths(start, question.direction, question.depth)
         assert [(node.id, node.depth) for node in answer.nodes] == expected[: question.limit]
-        assert answer.truncated == (len(expected) > question.limit)
+        assert answer.truncated == (len(beyond) > len(answer.nodes))
         shown = {each for each, _ in expected[: question.limit]}
         edges = [(edge.source, edge.target, [owner.id for owner in edge.pipelines]) for edge in answer.edges]
         owners = self.owners()

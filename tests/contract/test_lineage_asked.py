@@ -84,10 +84,24 @@ async def test_both_is_upstream_and_downstream_and_nothing_beside(asked: World) 
 
 
 @pytest.mark.parametrize(("depth", "expected"), [(1, "bc"), (2, "bcdy"), (3, "bcdye"), (1_000, "bcdye")])
-async def test_no_further_than_the_depth(asked: World, depth: int, expected: str) -> None:
+async def test_no_further_than_the_depth_and_whether_there_is_more_is_said(
+    asked: World, depth: int, expected: str
+) -> None:
     graph = await around(asked, "b", DOWN, depth=depth)
     assert [node.name for node in graph.nodes] == list(expected)
-    assert not graph.truncated
+    assert graph.truncated == (len(expected) < 5)
+
+
+async def test_what_lies_beyond_the_depth_on_one_side_and_within_on_the_other_is_no_more(
+    world: World,
+) -> None:
+    for source, target in ("ab", "bc", "ca"):
+        await world.lineage(await world.pipeline(source + target), [source], [target])
+    for _ in range(2):
+        assert not (await around(world, "a", depth=1)).truncated
+        assert (await around(world, "a", DOWN, depth=1)).truncated
+        assert not (await around(world, "a", DOWN, depth=2)).truncated
+        await world.watcher.maintain_closure()
 
 
 @pytest.mark.parametrize(("depth", "seen"), [(1, False), (2, False), (3, True), (4, True)])
@@ -242,4 +256,6 @@ async def test_a_path_beyond_the_deepest_search_is_not_denied(world: World) -> N
     beyond = await between(world, "step 0", f"step {DEPTH_LIMIT + 1}")
     assert (beyond.length, beyond.paths, beyond.truncated) == (None, (), True)
     graph = await around(world, "step 0", DOWN, depth=DEPTH_LIMIT, limit=10_000)
-    assert len(graph.nodes) == DEPTH_LIMIT + 1
+    assert (len(graph.nodes), graph.truncated) == (DEPTH_LIMIT + 1, True)
+    graph = await around(world, "step 1", DOWN, depth=DEPTH_LIMIT, limit=10_000)
+    assert (len(graph.nodes), graph.truncated) == (DEPTH_LIMIT + 1, False)

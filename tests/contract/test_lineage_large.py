@@ -13,7 +13,7 @@ from watcher.adapters.memory import lineage_graph as memory_graph
 from watcher.adapters.postgres import lineage_graph as postgres_graph
 from watcher.adapters.postgres.connections import Connection
 from watcher.domain.lineage import LineageDeclaration, Outcome
-from watcher.domain.lineage_graph import Direction, Route, Surroundings
+from watcher.domain.lineage_graph import Direction, Surroundings
 from watcher.settings import MEMORY
 
 on_postgres = pytest.mark.parametrize("store", ["postgres"])
@@ -160,14 +160,3 @@ async def test_more_edges_than_are_shown_are_cut_off_and_that_is_said(world: Wor
     question = Surroundings(start="start", direction=Direction.DOWNSTREAM)
     graph = await world.watcher.lineage_graph.around(question)
     assert (len(graph.nodes), len(graph.edges), graph.truncated) == (6, 5, True)
-
-
-@on_postgres
-@pytest.mark.usefixtures("few_are_shown")
-async def test_paths_whose_edges_were_cut_off_are_not_all(world: World) -> None:
-    """Not even one may be left: the edges of the start are the last."""
-    await world.watcher.declare_lineage(declared(await world.pipeline(), 3, 3))
-    await world.lineage(await world.pipeline("begin"), ["start"], [f"source {each}" for each in range(3)])
-    await world.lineage(await world.pipeline("end"), [f"target {each}" for each in range(3)], ["goal"])
-    paths = await world.watcher.lineage_graph.between(Route(start="start", goal="goal"))
-    assert (paths.length, len(paths.nodes), paths.truncated) == (3, 8, True)

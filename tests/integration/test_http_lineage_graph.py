@@ -95,7 +95,8 @@ def test_a_pipeline_that_never_ran_has_no_last_run(warehouse: Wire) -> None:
 def test_depth_and_limit_cut_where_they_say(warehouse: Wire) -> None:
     near = warehouse.around("raw", "downstream", depth=2)
     assert depths(near) == {"raw": 0, "staging": 1, "audit": 1, "mart": 2}
-    assert near["truncated"] is False
+    assert near["truncated"] is True
+    assert warehouse.around("raw", "downstream", depth=3)["truncated"] is False
     few = warehouse.around("raw", "downstream", limit=3)
     assert (depths(few), few["truncated"]) == ({"raw": 0, "staging": 1, "audit": 1}, True)
     assert edges(few) == {("raw", "staging"): ["stage"], ("raw", "audit"): ["watch"]}
@@ -106,7 +107,10 @@ def test_a_hundred_steps_are_no_limit(wire: Wire) -> None:
     for step in range(150):
         wire.flows(f"p{step}", [f"t{step}"], [f"t{step + 1}"])
 
-    assert depths(wire.around("t0", "downstream")) == {f"t{step}": step for step in range(101)}
+    near = wire.around("t0", "downstream")
+    assert (depths(near), near["truncated"]) == ({f"t{step}": step for step in range(101)}, True)
+    impact = wire.get(f"/address/{identity(wire, 't0')}/impact")
+    assert ([level["depth"] for level in impact["levels"]], impact["truncated"]) == ([*range(1, 151)], False)
     assert len(wire.around("t150", "upstream", depth=1_000)["nodes"]) == 151
     path = wire.get("/address_lineage/path", **steps(identity(wire, "t0"), identity(wire, "t150")))
     assert path["length"] == 150

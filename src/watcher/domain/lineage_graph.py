@@ -1,8 +1,8 @@
 """Questions about the graph of lineage: what is upstream, what breaks downstream, how does one get to the other."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
@@ -15,10 +15,9 @@ from watcher.domain.text import Reference
 
 DEPTH_DEFAULT, DEPTH_LIMIT = 100, 1_000
 NODES_DEFAULT, NODES_LIMIT = 1_000, 10_000
-EDGES_SHOWN = 100_000
 PATHS_DEFAULT, PATHS_LIMIT = 10, 1_000
-WALK_LIMIT = 200_000
-"""As many addresses are looked at in search of a path."""
+EDGES_SHOWN, OWNERS_SHOWN = 100_000, 100
+"""Edges in an answer, each counted once for every pipeline shown with it, and pipelines with one edge."""
 
 
 class Direction(StrEnum):
@@ -62,13 +61,6 @@ class Surroundings:
         if self.as_of is not None:
             object.__setattr__(self, "as_of", in_utc("as_of", self.as_of))
 
-    def walks(self, start: int) -> Sequence["Walk"]:
-        """One for each direction, from the address with that id."""
-        return [
-            Walk(start=start, direction=each, depth=self.depth, limit=self.limit, as_of=self.as_of)
-            for each in self.direction.single()
-        ]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
@@ -83,21 +75,6 @@ class Route:
         checked_bound("limit", self.limit, PATHS_LIMIT)
         if self.as_of is not None:
             object.__setattr__(self, "as_of", in_utc("as_of", self.as_of))
-
-    def there(self, start: int, goal: int) -> "Walk":
-        """From the one address, downstream in search of the other."""
-        return Walk(
-            start=start,
-            direction=Direction.DOWNSTREAM,
-            depth=DEPTH_LIMIT,
-            limit=WALK_LIMIT,
-            goal=goal,
-            as_of=self.as_of,
-        )
-
-    def back(self, start: int, goal: int, length: int) -> "Walk":
-        """From the other address upstream again, as far as the one is away."""
-        return replace(self.there(start=goal, goal=start), direction=Direction.UPSTREAM, depth=max(length, 1))
 
 
 def checked_bound(field: str, number: int, most: int) -> None:
@@ -136,7 +113,7 @@ class Owner:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """`source` feeds `target`, both address ids, through each of `pipelines`."""
+    """`source` feeds `target`, both address ids, through each of `pipelines`: the oldest 100 of them."""
 
     source: int
     target: int
@@ -145,19 +122,27 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """Addresses by depth and id, and every edge between two of them. `truncated` when there would be more."""
+    """Addresses by depth and id, and every edge between two of them.
+
+    `truncated` when there is more: addresses beyond `depth` or `limit`, edges, or pipelines that own one.
+    """
 
     nodes: Sequence[Node]
     edges: Sequence[Edge]
     truncated: bool
+
+    def is_large(self) -> bool:
+        """Whether going through it once takes so long that others should have their turn meanwhile."""
+        return len(self.nodes) + len(self.edges) > 2_000
 
 
 @dataclass(frozen=True, slots=True)
 class Paths:
     """The shortest paths as lists of address ids, all of `length` edges; none and null where there is no way.
 
-    `nodes` and `edges` are those on the paths. `truncated` when there are more paths than shown, or when the
-    search ended before the goal was found.
+    `nodes` and `edges` are those on the paths. `truncated` when there is more of them, of paths or of pipelines
+    that own an edge, or when the search ended before the goal was found. Of a way that was found there is
+    always at least one path.
     """
 
     length: int | None
@@ -224,77 +209,3 @@ class LineageGraph(Protocol):
     async def between(self, question: Route) -> Paths:
         """The shortest paths from one address down to another. Raises `AddressNotFound`, `HistoryPruned`."""
         ...
-
-
-Depths = Mapping[int, int]
-"""Address ids with their depth."""
-
-
-def nearest(sides: Iterable[Depths], limit: int) -> tuple[dict[int, int], bool]:
-    """The first `limit` addresses of all sides by depth and id, and whether there were more."""
-    least: dict[int, int] = {}
-    for side in sides:
-        for identity, depth in side.items():
-            if depth < least.get(identity, DEPTH_LIMIT + 1):
-                least[identity] = depth
-    ordered = sorted(least.items(), key=lambda item: (item[1], item[0]))
-    return dict(ordered[:limit]), len(ordered) > limit
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Walk:
-    """Breadth first from an address, whole levels, until `depth`, or more than `limit` addresses, or the goal."""
-
-    start: int
-    direction: Direction
-    depth: int
-    limit: int
-    goal: int | None = None
-    as_of: datetime | None = None
-
-    def cut_short(self, found: Depths) -> bool:
-        """Whether it ended at a bound of its own: there may be more than was found."""
-        return len(found) > self.limit or max(found.values()) == self.depth
-
-
-def walked(walk: Walk, neighbours: Callable[[int], Iterable[int]]) -> dict[int, int]:
-    """The addresses on a walk and how far each is, given who is one step away from whom."""
-    depths, frontier = {walk.start: 0}, {walk.start}
-    for level in range(1, walk.depth + 1):
-        if not frontier or len(depths) > walk.limit or walk.goal in depths:
-            break
-        frontier = {each for known in frontier for each in neighbours(known)} - depths.keys()
-        depths.update(dict.fromkeys(frontier, level))
-    return depths
-
-
-def on_the_way(down: Depths, up: Depths, goal: int) -> dict[int, int]:
-    """The addresses on the shortest paths, with their place on them.
-
-    `down` is how deep they lie below the start, `up` how high above the goal; empty when there is no path.
-    """
-    if goal not in down:
-        return {}
-    length = down[goal]
-    return {each: depth for each, depth in down.items() if depth + up.get(each, length + 1) == length}
-
-
-def spelled_out(
-    depths: Depths, edges: Iterable[tuple[int, int]], start: int, goal: int, limit: int
-) -> tuple[list[list[int]], bool]:
-    """The first `limit` paths from start to goal along edges that lead one level deeper; whether there are more."""
-    steps: defaultdict[int, list[int]] = defaultdict(list)
-    for source, target in edges:
-        if depths.get(target) == depths[source] + 1:
-            steps[source].append(target)
-    paths: list[list[int]] = []
-    unfinished = [[start]]
-    while unfinished:
-        path = unfinished.pop()
-        if path[-1] != goal:
-            unfinished += [[*path, step] for step in sorted(steps[path[-1]], reverse=True)]
-            continue
-        if len(paths) == limit:
-            return paths, True
-        paths.append(path)
-    return paths, False

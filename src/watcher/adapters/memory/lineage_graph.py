@@ -1,7 +1,7 @@
 """Questions about the graph of lineage, answered from dictionaries."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from watcher.adapters.memory.addresses import MemoryAddresses
@@ -12,8 +12,6 @@ from watcher.adapters.memory.pipelines import MemoryPipelines
 from watcher.domain.executions import Status
 from watcher.domain.lineage_graph import (
     EDGES_SHOWN,
-    NODES_LIMIT,
-    Depths,
     Edge,
     Graph,
     LastRun,
@@ -22,12 +20,39 @@ from watcher.domain.lineage_graph import (
     Paths,
     Route,
     Surroundings,
+)
+from watcher.domain.lineage_paths import Search
+from watcher.domain.lineage_walks import (
+    Depths,
+    Pair,
+    Pairs,
     Walk,
     nearest,
-    on_the_way,
-    spelled_out,
+    owned_by,
+    shown_pairs,
     walked,
+    walks,
 )
+
+
+class MemorySteps:
+    """`Steps` in dictionaries."""
+
+    def __init__(self, edges: MemoryEdges, as_of: datetime | None) -> None:
+        self._edges = edges
+        self._as_of = as_of
+
+    async def walked(self, walk: Walk) -> Depths:
+        neighbours = self._edges.neighbours(walk.direction, walk.as_of)
+        return walked(walk, lambda each: neighbours.get(each, ()))
+
+    async def pairs(self, sources: Sequence[int], targets: Sequence[int], limit: int) -> Pairs:
+        befores, afters = set(sources), set(targets)
+        owners: defaultdict[tuple[int, int], set[int]] = defaultdict(set)
+        for edge in self._edges.standing(self._as_of):
+            if edge.source in befores and edge.target in afters:
+                owners[edge.source, edge.target].add(edge.pipeline_id)
+        return shown_pairs((owned_by(*each) for each in sorted(owners.items())), limit)
 
 
 class MemoryLineageGraph:
@@ -50,43 +75,36 @@ class MemoryLineageGraph:
     async def around(self, question: Surroundings) -> Graph:
         start = self._addresses.known(question.start).id
         self._edges.check_kept(question.as_of)
-        depths, more = nearest([self._walked(walk) for walk in question.walks(start)], question.limit)
-        edges = self._between(depths, question.as_of)
-        shown = edges[:EDGES_SHOWN]
-        return Graph(self._nodes(depths), shown, more or len(edges) > len(shown))
+        steps = MemorySteps(self._edges, question.as_of)
+        sides = [await self._walked(steps, walk) for walk in walks(question, start)]
+        depths, more = nearest(sides, question.depth, question.limit)
+        ids = list(depths)
+        pairs, cut = await steps.pairs(ids, ids, EDGES_SHOWN)
+        truncated = more or cut or any(pair.more for pair in pairs)
+        return Graph(self._nodes(depths), self._shown(pairs), truncated)
 
     async def between(self, question: Route) -> Paths:
         start, goal = self._addresses.known(question.start).id, self._addresses.known(question.goal).id
         self._edges.check_kept(question.as_of)
-        there = question.there(start, goal)
-        down = self._walked(there)
-        if goal not in down:
-            return Paths(None, (), (), (), there.cut_short(down))
-        up = self._walked(question.back(start, goal, down[goal]))
-        depths, cut = nearest([on_the_way(down, up, goal)], NODES_LIMIT)
-        edges = [edge for edge in self._between(depths, question.as_of) if _leads(depths, edge)]
-        pairs = [(edge.source, edge.target) for edge in edges]
-        paths, more = spelled_out(depths, pairs, start, goal, question.limit)
-        return Paths(down[goal], paths, self._nodes(depths), edges, cut or more)
+        steps = MemorySteps(self._edges, question.as_of)
+        found = await Search(steps, start, goal, question.as_of).found(question.limit)
+        if found.length is None:
+            return Paths(None, (), (), (), found.truncated)
+        nodes, edges = self._nodes(found.places), self._shown(found.pairs)
+        return Paths(found.length, found.paths, nodes, edges, found.truncated)
 
-    def _walked(self, walk: Walk) -> Depths:
-        kept = self._closure.reach(walk.start, walk.direction) if walk.as_of is None else None
-        if kept is not None:
-            return {walk.start: 0} | {each: depth for each, depth in kept.items() if depth <= walk.depth}
-        neighbours = self._edges.neighbours(walk.direction, walk.as_of)
-        return walked(walk, lambda each: neighbours.get(each, ()))
+    async def _walked(self, steps: MemorySteps, walk: Walk) -> Depths:
+        (start,) = walk.starts
+        kept = self._closure.reach(start, walk.direction) if walk.as_of is None else None
+        if kept is None:
+            return await steps.walked(walk)
+        return {start: 0} | {each: depth for each, depth in kept.items() if depth <= walk.depth}
 
-    def _between(self, depths: Mapping[int, int], as_of: datetime | None) -> Sequence[Edge]:
-        owners: defaultdict[tuple[int, int], set[int]] = defaultdict(set)
-        for edge in self._edges.standing(as_of):
-            if edge.source in depths and edge.target in depths:
-                owners[edge.source, edge.target].add(edge.pipeline_id)
-        return [
-            Edge(*pair, [self._owner(each) for each in sorted(pipelines)])
-            for pair, pipelines in sorted(owners.items())
-        ]
+    def _shown(self, pairs: Sequence[Pair]) -> Sequence[Edge]:
+        owners = {each: self._owner(each) for pair in pairs for each in pair.pipelines}
+        return [Edge(pair.source, pair.target, [owners[each] for each in pair.pipelines]) for pair in pairs]
 
-    def _nodes(self, depths: Mapping[int, int]) -> Sequence[Node]:
+    def _nodes(self, depths: Depths) -> Sequence[Node]:
         return [self._node(identity, depth) for identity, depth in depths.items()]
 
     def _node(self, identity: int, depth: int) -> Node:
@@ -116,7 +134,3 @@ class MemoryLineageGraph:
         if run is None:
             return None
         return LastRun(id=run.id, state=Status.of(run), start_date=run.start_date, end_date=run.end_date)
-
-
-def _leads(depths: Mapping[int, int], edge: Edge) -> bool:
-    return depths[edge.target] == depths[edge.source] + 1

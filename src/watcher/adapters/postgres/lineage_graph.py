@@ -1,8 +1,10 @@
 """Questions about the graph of lineage, answered by PostgreSQL."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 import asyncpg
 
@@ -15,8 +17,7 @@ from watcher.domain.address import AddressNotFound
 from watcher.domain.executions import Status
 from watcher.domain.lineage_graph import (
     EDGES_SHOWN,
-    NODES_LIMIT,
-    Depths,
+    OWNERS_SHOWN,
     Edge,
     Graph,
     LastRun,
@@ -25,18 +26,20 @@ from watcher.domain.lineage_graph import (
     Paths,
     Route,
     Surroundings,
-    Walk,
-    nearest,
-    on_the_way,
-    spelled_out,
 )
+from watcher.domain.lineage_paths import Search
+from watcher.domain.lineage_walks import Depths, Pair, Pairs, Walk, nearest, shown_pairs, walks
 from watcher.domain.text import Reference
 
 SQL = load("lineage_graph")
-
+T = TypeVar("T")
+Row = TypeVar("Row")
 
 PENDING_READ = 65
 """More pending entries than these minus one are not looked at: who asks meanwhile walks along the edges."""
+
+SLICE = 500
+"""So many objects are made in one go; between slices others have their turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,36 @@ class Start:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class PostgresSteps:
+    """`Steps` in one snapshot."""
+
+    snapshot: Transaction
+    as_of: datetime | None
+
+    async def walked(self, walk: Walk) -> Depths:
+        way = walk.direction.value
+        levels = await self.snapshot.rows(
+            SQL[f"walk_{way}" if walk.as_of is None else f"walk_{way}_as_of"],
+            starts=walk.starts,
+            depth=walk.depth,
+            limit=walk.limit,
+            as_of=walk.as_of,
+        )
+        return {identity: level["depth"] for level in levels for identity in level["frontier"]}
+
+    async def pairs(self, sources: Sequence[int], targets: Sequence[int], limit: int) -> Pairs:
+        rows = await self.snapshot.rows(
+            SQL["edges" if self.as_of is None else "edges_as_of"],
+            sources=sources,
+            targets=targets,
+            limit=limit,
+            owners=OWNERS_SHOWN,
+            as_of=self.as_of,
+        )
+        return shown_pairs((Pair(**row) for row in rows), limit)
+
+
 class PostgresLineageGraph:
     """`LineageGraph` by SQL: from the closure where that knows the answer, else along the edges."""
 
@@ -74,32 +107,58 @@ class PostgresLineageGraph:
     async def around(self, question: Surroundings) -> Graph:
         async with self._database.snapshot() as snapshot:
             start = await _start(snapshot, question.start, question.as_of)
-            sides = [await _walked(snapshot, start, walk) for walk in question.walks(start.id)]
-            depths, more = nearest(sides, question.limit)
+            steps = PostgresSteps(snapshot, question.as_of)
+            sides = [await _walked(steps, start, walk) for walk in walks(question, start.id)]
+            depths, more = nearest(sides, question.depth, question.limit)
             if len(depths) > LONG:
                 await snapshot.replan()
-            nodes = await _nodes(snapshot, depths)
-            edges = await _edges(snapshot, depths, question.as_of)
-        return Graph(nodes, edges[:EDGES_SHOWN], more or len(edges) > EDGES_SHOWN)
+            ids = list(depths)
+            pairs, cut = await steps.pairs(ids, ids, EDGES_SHOWN)
+            shown = await _shown(snapshot, depths, pairs)
+        truncated = more or cut or any(pair.more for pair in pairs)
+        return Graph(await shown.nodes(), await shown.edges(), truncated)
 
     async def between(self, question: Route) -> Paths:
         async with self._database.snapshot() as snapshot:
             start = await _start(snapshot, question.start, question.as_of)
             goal = await _start(snapshot, question.goal, question.as_of)
-            there = question.there(start.id, goal.id)
-            down = await _walked(snapshot, start, there)
-            if goal.id not in down:
-                return Paths(None, (), (), (), there.cut_short(down))
-            length = down[goal.id]
-            up = await _walked(snapshot, goal, question.back(start.id, goal.id, length))
-            depths, cut = nearest([on_the_way(down, up, goal.id)], NODES_LIMIT)
             await snapshot.replan()
-            nodes = await _nodes(snapshot, depths)
-            edges = await _edges(snapshot, depths, question.as_of)
-        leading = [edge for edge in edges if depths[edge.target] == depths[edge.source] + 1]
-        pairs = [(edge.source, edge.target) for edge in leading]
-        paths, more = spelled_out(depths, pairs, start.id, goal.id, question.limit)
-        return Paths(length, paths, nodes, leading, cut or more or len(edges) > EDGES_SHOWN)
+            steps = PostgresSteps(snapshot, question.as_of)
+            found = await Search(steps, start.id, goal.id, question.as_of).found(question.limit)
+            if found.length is None:
+                return Paths(None, (), (), (), found.truncated)
+            shown = await _shown(snapshot, found.places, found.pairs)
+        return Paths(found.length, found.paths, await shown.nodes(), await shown.edges(), found.truncated)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What an answer is made of."""
+
+    depths: Depths
+    pairs: Sequence[Pair]
+    places: Sequence[asyncpg.Record]
+    owners: Mapping[int, Owner]
+
+    async def nodes(self) -> Sequence[Node]:
+        return await _made(self._node, self.places)
+
+    async def edges(self) -> Sequence[Edge]:
+        return await _made(self._edge, self.pairs)
+
+    def _node(self, row: asyncpg.Record) -> Node:
+        return Node(**row, depth=self.depths[row["id"]])
+
+    def _edge(self, pair: Pair) -> Edge:
+        return Edge(pair.source, pair.target, [self.owners[each] for each in pair.pipelines])
+
+
+async def _made(make: Callable[[Row], T], rows: Sequence[Row]) -> Sequence[T]:
+    made = [make(row) for row in rows[:SLICE]]
+    for begin in range(SLICE, len(rows), SLICE):
+        await asyncio.sleep(0)
+        made += [make(row) for row in rows[begin : begin + SLICE]]
+    return made
 
 
 async def _start(snapshot: Transaction, reference: Reference, as_of: datetime | None) -> Start:
@@ -110,44 +169,21 @@ async def _start(snapshot: Transaction, reference: Reference, as_of: datetime | 
     return Start.of(row)
 
 
-async def _walked(snapshot: Transaction, start: Start, walk: Walk) -> Depths:
+async def _walked(steps: PostgresSteps, start: Start, walk: Walk) -> Depths:
     way = walk.direction.value
     if walk.as_of is None and start.may_know(way):
-        rows = await snapshot.rows(SQL[f"kept_{way}"], start=walk.start, depth=walk.depth)
-        depths = {walk.start: 0} | {row["id"]: row["depth"] for row in rows}
+        rows = await steps.snapshot.rows(SQL[f"kept_{way}"], start=start.id, depth=walk.depth)
+        depths = {start.id: 0} | {row["id"]: row["depth"] for row in rows}
         if start.knows(way, depths, walk.depth):
             return depths
-    levels = await snapshot.rows(
-        SQL[f"walk_{way}" if walk.as_of is None else f"walk_{way}_as_of"],
-        start=walk.start,
-        depth=walk.depth,
-        limit=walk.limit,
-        goal=walk.goal,
-        as_of=walk.as_of,
-    )
-    return {identity: level["depth"] for level in levels for identity in level["frontier"]}
+    return await steps.walked(walk)
 
 
-async def _nodes(snapshot: Transaction, depths: Depths) -> Sequence[Node]:
-    rows = await snapshot.rows(SQL["places"], ids=list(depths))
-    return [Node(**row, depth=depths[row["id"]]) for row in rows]
-
-
-async def _edges(snapshot: Transaction, depths: Depths, as_of: datetime | None) -> Sequence[Edge]:
-    """At most one more than are shown."""
-    rows = await snapshot.rows(
-        SQL["edges" if as_of is None else "edges_as_of"],
-        ids=list(depths),
-        limit=EDGES_SHOWN + 1,
-        as_of=as_of,
-    )
-    owners = await _owners(snapshot, {owner for row in rows for owner in row["pipelines"]})
-    return [Edge(row["source"], row["target"], [owners[owner] for owner in row["pipelines"]]) for row in rows]
-
-
-async def _owners(snapshot: Transaction, identities: Iterable[int]) -> dict[int, Owner]:
-    rows = await snapshot.rows(SQL["owners"], ids=list(identities))
-    return {row["id"]: _owner(row) for row in rows}
+async def _shown(snapshot: Transaction, depths: Depths, pairs: Sequence[Pair]) -> Shown:
+    places = await snapshot.rows(SQL["places"], ids=list(depths))
+    identities = {each for pair in pairs for each in pair.pipelines}
+    owners = await snapshot.rows(SQL["owners"], ids=list(identities))
+    return Shown(depths, pairs, places, {row["id"]: _owner(row) for row in owners})
 
 
 def _owner(row: asyncpg.Record) -> Owner:

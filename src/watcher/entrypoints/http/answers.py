@@ -1,5 +1,6 @@
 """Answers on the wire: domain values as JSON, by orjson."""
 
+import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -30,6 +31,58 @@ class Answer(Response):
         self.background = None
         self.body = body
         self.raw_headers = [(b"content-type", JSON), (b"content-length", b"%d" % len(body))]
+
+
+SLICE, LARGE = 100, 1_000
+"""So many items of a long list are encoded in one go; after so many bytes it is the turn of others."""
+
+
+async def gently(content: object) -> Answer:
+    """An answer that may be large, encoded in parts with a turn for others in between; the encoder itself gives none."""
+    parts = []
+    for part in _object_parts(content):
+        parts.append(part)
+        if len(part) > LARGE:
+            await asyncio.sleep(0)
+    return Answer(b"".join(parts))
+
+
+def _object_parts(content: object) -> Iterator[bytes]:
+    mark = b"{"
+    for name in _names(content):
+        yield b'%s"%s":' % (mark, name.encode())
+        value = getattr(content, name)
+        if isinstance(value, list) and (len(value) > SLICE or any(map(_is_long, value))):
+            yield from _list_parts(value)
+        else:
+            yield encoded(value)
+        mark = b","
+    yield b"}"
+
+
+def _list_parts(items: Sequence[object]) -> Iterator[bytes]:
+    mark = b"["
+    for begin in range(0, len(items), SLICE):
+        some = items[begin : begin + SLICE]
+        if any(map(_is_long, some)):
+            for item in some:
+                yield mark
+                yield from _object_parts(item) if _is_long(item) else (encoded(item),)
+                mark = b","
+        else:
+            yield mark + encoded(some)[1:-1]
+            mark = b","
+    yield b"]"
+
+
+def _is_long(content: object) -> bool:
+    """Whether it has a long list."""
+    values = (getattr(content, name) for name in _names(content))
+    return any(isinstance(value, list) and len(value) > SLICE for value in values)
+
+
+def _names(content: object) -> Sequence[str]:
+    return tuple(getattr(type(content), "__dataclass_fields__", ()))
 
 
 @dataclass(frozen=True, slots=True)

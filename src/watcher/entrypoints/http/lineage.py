@@ -1,5 +1,6 @@
 """Routes of lineage."""
 
+import asyncio
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -24,14 +25,26 @@ from watcher.domain.lineage_graph import (
     Surroundings,
 )
 from watcher.domain.text import ADDRESS_NAME_LIMIT, Reference
-from watcher.entrypoints.http.answers import Answer, encoded
+from watcher.entrypoints.http.answers import Answer, encoded, gently
 from watcher.entrypoints.http.bodies.fields import BIGINT, NO_NUL, Instant
 from watcher.entrypoints.http.bodies.lineage import LineageBody
 from watcher.entrypoints.http.parameters import Id, OptionalId
 from watcher.entrypoints.http.problems import BODY_PROBLEMS, documented
 
-Depth = Annotated[int, Query(ge=1, le=DEPTH_LIMIT, description="Most edges to go.")]
-Nodes = Annotated[int, Query(ge=1, le=NODES_LIMIT, description="Most addresses, the nearest first.")]
+Depth = Annotated[
+    int,
+    Query(
+        ge=1, le=DEPTH_LIMIT, description="Most edges to go; `truncated` says whether there is more beyond."
+    ),
+]
+Nodes = Annotated[
+    int,
+    Query(
+        ge=1,
+        le=NODES_LIMIT,
+        description="Most addresses, the nearest first; `truncated` says whether there are more.",
+    ),
+]
 AsOf = Annotated[
     Instant | None,
     Query(description="A past instant to answer for; names, types and runs are those of today."),
@@ -76,8 +89,8 @@ def declaring_router(watcher: Watcher) -> APIRouter:
     return routes
 
 
-def asking_router(watcher: Watcher) -> APIRouter:
-    """What people ask."""
+def graph_router(watcher: Watcher) -> APIRouter:
+    """What people ask about the graph."""
     routes = APIRouter(tags=["Lineage"])
 
     @routes.get("/address_lineage", response_model=Graph, responses=documented(404, 422))
@@ -90,11 +103,14 @@ def asking_router(watcher: Watcher) -> APIRouter:
         limit: Nodes = NODES_DEFAULT,
         as_of: AsOf = None,
     ) -> Response:
-        """What lies upstream or downstream of an address, and every edge between two of those, with its pipelines."""
+        """What lies upstream or downstream of an address, and every edge between two of those, with its pipelines.
+
+        At most 100,000 edges, an edge counted once for each pipeline shown, and at most 100 pipelines of an edge.
+        """
         question = Surroundings(
             start=_reference(address_id, name), direction=direction, depth=depth, limit=limit, as_of=as_of
         )
-        return Answer(encoded(await watcher.lineage_graph.around(question)))
+        return await gently(await watcher.lineage_graph.around(question))
 
     @routes.get("/address_lineage/path", response_model=Paths, responses=documented(404, 422))
     async def get_paths(
@@ -104,19 +120,34 @@ def asking_router(watcher: Watcher) -> APIRouter:
         limit: Annotated[int, Query(ge=1, le=PATHS_LIMIT, description="Most paths.")] = PATHS_DEFAULT,
         as_of: AsOf = None,
     ) -> Response:
-        """The shortest paths downstream from one address to another, of at most 1,000 edges."""
+        """The shortest paths downstream from one address to another, of at most 1,000 edges.
+
+        Where there is a way at least one whole path is shown, and 100,000 addresses in all paths at most. Of very many
+        addresses and edges on the shortest paths, some are shown. `truncated` when anything is left out, or when
+        the search ended before it found a way.
+        """
         question = Route(start=start, goal=goal, limit=limit, as_of=as_of)
-        return Answer(encoded(await watcher.lineage_graph.between(question)))
+        return await gently(await watcher.lineage_graph.between(question))
+
+    return routes
+
+
+def effects_router(watcher: Watcher) -> APIRouter:
+    """What people ask about one address or pipeline."""
+    routes = APIRouter(tags=["Lineage"])
 
     @routes.get("/address/{id}/impact", response_model=Impact, responses=documented(404, 422))
     async def get_impact(
-        id: Id, *, depth: Depth = DEPTH_DEFAULT, limit: Nodes = NODES_DEFAULT, as_of: AsOf = None
+        id: Id, *, depth: Depth = DEPTH_LIMIT, limit: Nodes = NODES_DEFAULT, as_of: AsOf = None
     ) -> Response:
         """Everything downstream of an address by its distance, and the pipelines that write it."""
         question = Surroundings(
             start=id, direction=Direction.DOWNSTREAM, depth=depth, limit=limit, as_of=as_of
         )
-        return Answer(encoded(Impact.of(await watcher.lineage_graph.around(question))))
+        graph = await watcher.lineage_graph.around(question)
+        return await gently(
+            await asyncio.to_thread(Impact.of, graph) if graph.is_large() else Impact.of(graph)
+        )
 
     @routes.get("/pipeline/{id}/lineage", response_model=PipelineLineage, responses=documented(404, 422))
     async def get_pipeline_lineage(id: Id, *, as_of: AsOf = None) -> Response:

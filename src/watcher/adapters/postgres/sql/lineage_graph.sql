@@ -93,7 +93,7 @@ WHERE e.valid_to > :as_of AND e.valid_from <= :as_of
 -- Breadth first, a row for each level: whatever cycles there are, no address is visited twice. From many addresses
 -- those visited are sorted out all together; from a few, as on a long chain, one by one, which is linear as well.
 WITH RECURSIVE walk AS (
-    SELECT 0 AS depth, ARRAY[:start::BIGINT] AS frontier, ARRAY[:start::BIGINT] AS visited
+    SELECT 0 AS depth, :starts::BIGINT[] AS frontier, :starts::BIGINT[] AS visited
     UNION ALL
     SELECT w.depth + 1, n.ids, w.visited || n.ids
     FROM walk AS w
@@ -124,7 +124,6 @@ WITH RECURSIVE walk AS (
     WHERE w.depth < :depth
         AND cardinality(w.visited) <= :limit
         AND n.ids IS NOT NULL
-        AND (:goal::BIGINT IS NULL OR NOT :goal::BIGINT = ANY(w.frontier))
 )
 
 SELECT depth, frontier
@@ -138,33 +137,53 @@ INNER JOIN address_type AS t ON t.id = a.address_type_id
 ORDER BY i.position;
 
 -- name: edges
--- Every edge between two of the addresses, with the pipelines that own it. `IS TRUE` keeps the test of the target a
--- test and no join, which for a list of unknown length might compare every edge with every address.
-SELECT e.source_address_id AS source, e.target_address_id AS target,
-    array_agg(e.pipeline_id ORDER BY e.pipeline_id) AS pipelines
-FROM unnest(:ids::BIGINT[]) AS s (id)
+-- include: edges_begin
+SELECT e.source_address_id AS source, e.target_address_id AS target, e.pipeline_id
+FROM unnest(:sources::BIGINT[]) AS s (id)
 INNER JOIN address_lineage AS e ON e.source_address_id = s.id AND e.valid_to IS NULL
-WHERE (e.target_address_id IN (SELECT t.id FROM unnest(:ids::BIGINT[]) AS t (id))) IS TRUE
-GROUP BY e.source_address_id, e.target_address_id
-ORDER BY e.source_address_id, e.target_address_id
-LIMIT :limit;
+-- include: edges_end
 
 -- name: edges_as_of
-SELECT e.source, e.target, array_agg(DISTINCT e.pipeline_id ORDER BY e.pipeline_id) AS pipelines
-FROM unnest(:ids::BIGINT[]) AS s (id)
+-- include: edges_begin
+SELECT e.source, e.target, e.pipeline_id
+FROM unnest(:sources::BIGINT[]) AS s (id)
 CROSS JOIN LATERAL (
     SELECT c.source_address_id AS source, c.target_address_id AS target, c.pipeline_id
     FROM address_lineage AS c
     WHERE c.source_address_id = s.id AND c.valid_to IS NULL AND c.valid_from <= :as_of
-    UNION ALL
+    UNION
     SELECT c.source_address_id, c.target_address_id, c.pipeline_id
     FROM address_lineage AS c
     WHERE c.source_address_id = s.id AND c.valid_to > :as_of AND c.valid_from <= :as_of
 ) AS e
-WHERE (e.target IN (SELECT t.id FROM unnest(:ids::BIGINT[]) AS t (id))) IS TRUE
-GROUP BY e.source, e.target
-ORDER BY e.source, e.target
-LIMIT :limit;
+-- include: edges_end
+
+-- name: edges_begin
+-- Every edge between two of the addresses, with the first of the pipelines that own it; as long as no more than
+-- `limit` pipelines own them all, and one more edge. `IS TRUE` keeps the test of the target a test and no join,
+-- which for a list of unknown length might compare every edge with every address.
+SELECT w.source, w.target, w.pipelines, w.more
+FROM (
+    SELECT v.source, v.target, v.pipelines, v.more,
+        sum(cardinality(v.pipelines)) OVER (
+            ORDER BY v.source, v.target ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+        ) - cardinality(v.pipelines) AS before
+    FROM (
+        SELECT u.source, u.target,
+            (array_agg(u.pipeline_id ORDER BY u.pipeline_id))[:CAST(:owners AS INTEGER)] AS pipelines,
+            count(*) > :owners AS more
+        FROM (
+
+-- name: edges_end
+        ) AS u
+        WHERE (u.target IN (SELECT t.id FROM unnest(:targets::BIGINT[]) AS t (id))) IS TRUE
+        GROUP BY u.source, u.target
+        ORDER BY u.source, u.target
+        LIMIT :limit + 2
+    ) AS v
+) AS w
+WHERE w.before <= :limit
+ORDER BY w.source, w.target;
 
 -- name: owners
 SELECT p.id, p.name, t.name AS type, p.active, r.id AS run_id, r.start_date, r.end_date, r.completed_successfully
