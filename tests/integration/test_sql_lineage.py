@@ -1,5 +1,8 @@
 """Questions about lineage, and declaring it, find their rows by an index however many there are."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 import asyncpg
 import pytest
 
@@ -8,6 +11,23 @@ from watcher.adapters.postgres.queries import load
 
 LINEAGE = load("lineage")
 GRAPH = load("lineage_graph")
+CLOSURE = load("closure")
+FORGETTING = """
+DELETE FROM pg_statistic WHERE starelid IN (
+    'address'::REGCLASS, 'address_lineage'::REGCLASS, 'address_lineage_pending'::REGCLASS,
+    'address_lineage_closure'::REGCLASS, 'address_lineage_reach'::REGCLASS
+)
+"""
+
+
+@asynccontextmanager
+async def rolled_back(connection: asyncpg.Connection) -> AsyncIterator[None]:
+    transaction = connection.transaction()
+    await transaction.start()
+    try:
+        yield
+    finally:
+        await transaction.rollback()
 
 
 @pytest.mark.parametrize(
@@ -51,3 +71,27 @@ async def test_lineage_is_declared_and_pruned_by_index(
     found = await plan(connection, LINEAGE[name])
     assert scanned(found) == set()
     assert indexes(found) >= used
+
+
+@pytest.mark.parametrize(
+    ("name", "used"),
+    [
+        ("pending", {"address_lineage_pending_pk"}),
+        ("pending_spreading", {"address_lineage_pending_spreading"}),
+        ("more_spreading", {"address_lineage_pending_spreading"}),
+        ("done", {"address_lineage_pending_by_address"}),
+        ("note", {"address_lineage_pending_by_address"}),
+        ("mark", {"address_pk", "address_lineage_downstream", "address_lineage_closure_by_descendant"}),
+        ("addresses", {"address_pk", "address_lineage_upstream", "address_lineage_closure_pk"}),
+    ],
+)
+@pytest.mark.parametrize("analysed", [True, False])
+async def test_the_closure_is_kept_up_by_index_whatever_is_known_of_its_tables(
+    connection: asyncpg.Connection, name: str, used: set[str], analysed: bool
+) -> None:
+    async with rolled_back(connection):
+        if not analysed:
+            await connection.execute(FORGETTING)
+        found = await plan(connection, CLOSURE[name])
+    assert scanned(found) <= (set() if analysed else {"address"})
+    assert indexes(found) >= (used if analysed else used - {"address_pk"})
