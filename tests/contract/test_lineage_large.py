@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import Any
 
 import asyncpg
@@ -12,8 +13,9 @@ from tests.server import fetch
 from watcher.adapters.memory import lineage_graph as memory_graph
 from watcher.adapters.postgres import lineage_graph as postgres_graph
 from watcher.adapters.postgres.connections import Connection
+from watcher.domain import lineage_paths, lineage_walks
 from watcher.domain.lineage import LineageDeclaration, Outcome
-from watcher.domain.lineage_graph import Direction, Surroundings
+from watcher.domain.lineage_graph import Direction, Route, Surroundings
 from watcher.settings import MEMORY
 
 on_postgres = pytest.mark.parametrize("store", ["postgres"])
@@ -160,3 +162,44 @@ async def test_more_edges_than_are_shown_are_cut_off_and_that_is_said(world: Wor
     question = Surroundings(start="start", direction=Direction.DOWNSTREAM)
     graph = await world.watcher.lineage_graph.around(question)
     assert (len(graph.nodes), len(graph.edges), graph.truncated) == (6, 5, True)
+
+
+async def test_paths_among_more_edges_than_are_shown_are_whole(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.watcher.declare_lineage(declared(await world.pipeline(), 3, 3))
+    await world.lineage(await world.pipeline("begin"), ["start"], [f"source {each}" for each in range(3)])
+    await world.lineage(await world.pipeline("end"), [f"target {each}" for each in range(3)], ["goal"])
+    route = Route(start="start", goal="goal")
+    whole = await world.watcher.lineage_graph.between(route)
+    assert (whole.length, len(whole.paths), len(whole.nodes), whole.truncated) == (3, 9, 8, False)
+    for bound, most in (("EDGES_SHOWN", 5), ("NODES_LIMIT", 6), ("PATHS_LENGTH", 9)):
+        with monkeypatch.context() as patched:
+            patched.setattr(lineage_paths, bound, most)
+            for as_of in (None, world.clock.now()):
+                asked = Route(start="start", goal="goal", as_of=as_of)
+                some = await world.watcher.lineage_graph.between(asked)
+                assert (some.length, some.truncated) == (3, True)
+                assert some.paths
+                assert {tuple(path) for path in some.paths} < {tuple(path) for path in whole.paths}
+                shown = {(edge.source, edge.target) for edge in some.edges}
+                assert all(shown.issuperset(pairwise(path)) for path in some.paths)
+
+
+async def test_of_the_pipelines_that_own_an_edge_the_oldest_are_shown(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for adapter in (lineage_walks, postgres_graph):
+        monkeypatch.setattr(adapter, "OWNERS_SHOWN", 2)
+    ids = [await world.pipeline(f"pipeline {each}") for each in range(3)]
+    for pipeline_id in ids[:2]:
+        await world.lineage(pipeline_id, ["a"], ["b"])
+    for as_of in (None, world.clock.now()):
+        assert not (await world.watcher.lineage_graph.around(Surroundings(start="a", as_of=as_of))).truncated
+    await world.lineage(ids[2], ["a"], ["b"])
+    for as_of in (None, world.clock.now()):
+        graph = await world.watcher.lineage_graph.around(Surroundings(start="a", as_of=as_of))
+        paths = await world.watcher.lineage_graph.between(Route(start="a", goal="b", as_of=as_of))
+        for answer in (graph, paths):
+            (edge,) = answer.edges
+            assert ([owner.id for owner in edge.pipelines], answer.truncated) == (ids[:2], True)

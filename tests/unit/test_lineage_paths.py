@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from watcher.domain import lineage_paths
 from watcher.domain.lineage_graph import Direction
-from watcher.domain.lineage_paths import Found, Search, spelled_out
-from watcher.domain.lineage_walks import Depths, Pairs, Walk, owned_by, shown_pairs, walked
+from watcher.domain.lineage_paths import Found, Search, reached, spelled_out
+from watcher.domain.lineage_walks import Depths, Pairs, Walk, nearest, owned_by, shown_pairs, walked
 
 Edges = Iterable[tuple[int, int]]
 
@@ -182,6 +182,21 @@ def test_a_long_chain_takes_few_rounds() -> None:
 
 graphs = st.sets(st.tuples(st.integers(0, 11), st.integers(0, 11)), max_size=50)
 ends = st.integers(0, 11)
+
+
+@given(graphs, ends, st.integers(1, 8), st.integers(1, 12), st.integers(1, 3))
+def test_a_walk_in_strides_finds_what_one_in_one_go_does(
+    edges: set[tuple[int, int]], start: int, depth: int, limit: int, stride: int
+) -> None:
+    walk = Walk(starts=[start], direction=Direction.DOWNSTREAM, depth=depth, limit=limit)
+    graph = Graph(edges)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(lineage_paths, "STRIDE", stride)
+        patched.setattr(lineage_paths, "NEAR", 2)
+        strides = asyncio.run(reached(graph, walk))
+    assert nearest([strides], depth - 1, limit) == nearest(
+        [asyncio.run(graph.walked(walk))], depth - 1, limit
+    )
 
 
 @given(graphs, ends, ends, st.integers(1, 3), st.integers(1, 4))

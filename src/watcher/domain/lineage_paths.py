@@ -52,6 +52,15 @@ class Side:
         return set(new)
 
 
+async def reached(steps: Steps, walk: Walk) -> Depths:
+    """The addresses on a walk from one address and perhaps some more, in strides: a long one alone is quadratic."""
+    (start,) = walk.starts
+    side = Side.of(start, walk.direction)
+    while side.frontier and side.depth < walk.depth and len(side.depths) <= walk.limit:
+        side.learn(await steps.walked(side.walk(walk.depth - side.depth, walk.as_of)))
+    return side.depths
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """The shortest paths, the places of the addresses on them, and the edges, see `Paths`."""
@@ -118,16 +127,17 @@ class Search:
         there = await self._followed(common, Direction.DOWNSTREAM, up.depths, length)
         above = {each: length - depth for each, depth in common.items()}
         back = await self._followed(above, Direction.UPSTREAM, down.depths, length)
-        return there | {each: length - depth for each, depth in back.items()}
+        back = {each: length - depth for each, depth in back.items()}
+        return there | back | {self.start: 0, self.goal: length}
 
     async def _followed(
         self, depths: dict[int, int], direction: Direction, towards: Depths, length: int
     ) -> dict[int, int]:
-        """From the deepest of those on the way on to the other end, along that other's depths."""
+        """From the deepest of those on the way on to the last before the other end, along that other's depths."""
         deepest = max(depths.values())
         frontier = [each for each, depth in depths.items() if depth == deepest]
         side = Side(direction, dict(depths), frontier, deepest)
-        while side.depth < length:
+        while side.depth < length - 1:
             walk = side.walk(length - side.depth, self.as_of)
             side.learn(await self.steps.walked(walk), towards, length)
         return side.depths

@@ -1,5 +1,6 @@
 """Walks along the edges of lineage, and which of what they found is shown."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -53,8 +54,13 @@ def nearest(sides: Iterable[Depths], depth: int, limit: int) -> tuple[dict[int, 
     for side in sides:
         for identity, found in side.items():
             least[identity] = min(found, least.get(identity, found))
-    near = [(found, identity) for identity, found in least.items() if found <= depth]
-    shown = {identity: found for found, identity in sorted(near)[:limit]}
+    levels: defaultdict[int, list[int]] = defaultdict(list)
+    for identity, found in least.items():
+        levels[found].append(identity)
+    shown: dict[int, int] = {}
+    for level in range(depth + 1):
+        ids = sorted(levels.get(level, ()))[: limit - len(shown)]
+        shown.update(dict.fromkeys(ids, level))
     return shown, len(shown) < len(least)
 
 

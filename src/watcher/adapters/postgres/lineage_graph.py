@@ -27,7 +27,7 @@ from watcher.domain.lineage_graph import (
     Route,
     Surroundings,
 )
-from watcher.domain.lineage_paths import Search
+from watcher.domain.lineage_paths import Search, reached
 from watcher.domain.lineage_walks import Depths, Pair, Pairs, Walk, nearest, shown_pairs, walks
 from watcher.domain.text import Reference
 
@@ -95,7 +95,7 @@ class PostgresSteps:
             owners=OWNERS_SHOWN,
             as_of=self.as_of,
         )
-        return shown_pairs((Pair(**row) for row in rows), limit)
+        return shown_pairs(await _made(_pair, rows), limit)
 
 
 class PostgresLineageGraph:
@@ -176,7 +176,7 @@ async def _walked(steps: PostgresSteps, start: Start, walk: Walk) -> Depths:
         depths = {start.id: 0} | {row["id"]: row["depth"] for row in rows}
         if start.knows(way, depths, walk.depth):
             return depths
-    return await steps.walked(walk)
+    return await reached(steps, walk)
 
 
 async def _shown(snapshot: Transaction, depths: Depths, pairs: Sequence[Pair]) -> Shown:
@@ -184,6 +184,10 @@ async def _shown(snapshot: Transaction, depths: Depths, pairs: Sequence[Pair]) -
     identities = {each for pair in pairs for each in pair.pipelines}
     owners = await snapshot.rows(SQL["owners"], ids=list(identities))
     return Shown(depths, pairs, places, {row["id"]: _owner(row) for row in owners})
+
+
+def _pair(row: asyncpg.Record) -> Pair:
+    return Pair(row["source"], row["target"], row["pipelines"], row["more"])
 
 
 def _owner(row: asyncpg.Record) -> Owner:

@@ -160,14 +160,15 @@ CROSS JOIN LATERAL (
 
 -- name: edges_begin
 -- Every edge between two of the addresses, with the first of the pipelines that own it; as long as no more than
--- `limit` pipelines own them all, and one more edge. `IS TRUE` keeps the test of the target a test and no join,
--- which for a list of unknown length might compare every edge with every address.
+-- `limit` pipelines own them all, but at least one, and one more. `IS TRUE` keeps the test of the target a
+-- test and no join, which for a list of unknown length might compare every edge with every address.
 SELECT w.source, w.target, w.pipelines, w.more
 FROM (
     SELECT v.source, v.target, v.pipelines, v.more,
         sum(cardinality(v.pipelines)) OVER (
             ORDER BY v.source, v.target ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-        ) - cardinality(v.pipelines) AS before
+        ) - cardinality(v.pipelines) AS before,
+        row_number() OVER (ORDER BY v.source, v.target) AS position
     FROM (
         SELECT u.source, u.target,
             (array_agg(u.pipeline_id ORDER BY u.pipeline_id))[:CAST(:owners AS INTEGER)] AS pipelines,
@@ -182,7 +183,7 @@ FROM (
         LIMIT :limit + 2
     ) AS v
 ) AS w
-WHERE w.before <= :limit
+WHERE w.before <= :limit OR w.position <= 2
 ORDER BY w.source, w.target;
 
 -- name: owners
