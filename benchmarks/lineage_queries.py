@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import asynccontextmanager
@@ -83,6 +84,8 @@ def questions(graph: Lineage, near: int, whole: int) -> Iterator[Asked]:
 
 def answered(database: Database, asked: Sequence[Asked], repeats: int) -> list[Answered]:
     async def all_of_them() -> list[Answered]:
+        gc.collect()
+        gc.freeze()  # as a server does: else the collector walks through the generated graphs between two answers
         async with _asking(database.dsn) as session:
             return [await session.answered(each, repeats) for each in asked]
 
