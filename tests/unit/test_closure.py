@@ -106,5 +106,5 @@ def test_who_lost_some_or_came_back_may_free_others(
 
 def test_what_is_wrong_is_said_in_a_sentence() -> None:
     assert str(Wrong(7, "upstream", None, 3)) == (
-        "Address 7, upstream: the closure holds more than 256 addresses, the edges lead to 3 addresses."
+        "Address 7, upstream: the closure holds more than 128 addresses, the edges lead to 3 addresses."
     )

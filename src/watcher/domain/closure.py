@@ -29,7 +29,7 @@ from collections.abc import Collection, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
-REACH_LIMIT = 256
+REACH_LIMIT = 128
 """The largest reach that is kept, in addresses."""
 
 NEIGHBOURS_BEYOND = 2

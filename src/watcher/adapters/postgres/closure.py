@@ -1,11 +1,12 @@
 """The closure of lineage in PostgreSQL."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import asyncpg
 
+from watcher.adapters.postgres.closure_ledger import DOWNSTREAM, WAYS, Ledger
 from watcher.adapters.postgres.database import Database, Transaction
 from watcher.adapters.postgres.queries import load
 from watcher.domain.closure import (
@@ -37,8 +38,6 @@ STEPS_KEPT = 50_000
 PENDING_PAGE = 5_000
 ADDRESS_PAGE = 5_000
 """Addresses looked at by one statement of `mark` or `verify`: much less than a second's work."""
-
-WAYS = ("downstream", "upstream")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +96,15 @@ class PostgresClosure:
                 raise StoreBusy("somebody else maintains the closure just now")
             await snapshot.rows(SQL["count_step"])
             await snapshot.replan()
-            pairs = [(each, way == "downstream") for way in WAYS for each in sorted(taken[way].every)]
+            pairs = [(each, way == DOWNSTREAM) for way in WAYS for each in sorted(taken[way].every)]
             ids, downstream = zip(*pairs, strict=True)
             await snapshot.rows(SQL["done"], ids=ids, downstream=downstream)
             unfinished = await snapshot.row(SQL["more_spreading"]) is not None
+            ledger = Ledger(snapshot)
             for way in WAYS:
-                await _Side(snapshot, way, self._reach_limit).maintain(taken[way], unfinished=unfinished)
+                side = _Side(snapshot, way, self._reach_limit)
+                await side.maintain(taken[way], ledger, entries, unfinished=unfinished)
+            await ledger.write()
             return len(pairs)
 
     async def mark(self) -> int:
@@ -188,24 +190,37 @@ class _Side:
         self._steps: dict[int, Sequence[int]] = {}
         self._beyond: set[int] = set()
 
-    async def maintain(self, taken: Noted, *, unfinished: bool) -> None:
-        """`unfinished` when there are more changes than were taken: see `domain.closure`."""
+    async def maintain(self, taken: Noted, ledger: Ledger, room: int, *, unfinished: bool) -> None:
+        """Takes up what was freed at once, while there is room for so many addresses, else notes it.
+
+        `unfinished` when there are more changes than were taken: see `domain.closure`.
+        """
         affected = await self._ids("affected", sorted(taken.spreading)) if taken.spreading else set()
-        starts = sorted(affected | taken.every)
-        freeing: list[int] = []
-        for some in _chunks(starts):
-            freeing += await self._brought_up_to_date(some)
-        freed = await self._ids("freed", freeing) if freeing else set()
+        starts = affected | taken.every
+        freed = await self._freed_by(starts, ledger)
         if unfinished:
             freed |= self._beyond.intersection(starts)
+        while freed and not unfinished and (room := room - len(freed)) >= 0:
+            freed = await self._freed_by(freed - self._beyond, ledger)
         if freed:
-            await self._snapshot.rows(SQL["note"], ids=sorted(freed), downstream=self.way == "downstream")
+            await self._snapshot.rows(SQL["note"], ids=sorted(freed), downstream=self.way == DOWNSTREAM)
 
-    async def _brought_up_to_date(self, starts: Sequence[int]) -> list[int]:
+    async def _freed_by(self, starts: Collection[int], ledger: Ledger) -> set[int]:
+        """Brings the reaches of these up to date; whose may be small enough to be kept by that."""
+        freeing: list[int] = []
+        for some in _chunks(sorted(starts)):
+            freeing += await self._brought_up_to_date(some, ledger)
+        if not freeing:
+            return set()
+        await ledger.write()
+        bounds = {"reach_limit": self._reach_limit, "neighbours": self._reach_limit + NEIGHBOURS_BEYOND}
+        return await self._ids("freed", freeing, **bounds)
+
+    async def _brought_up_to_date(self, starts: Sequence[int], ledger: Ledger) -> list[int]:
         """Those among them that may free others."""
         found, stored = await self.found(starts), await self.stored(starts)
         differences = {start: Difference.between(stored[start].reach, found[start]) for start in starts}
-        await self._write(differences)
+        await ledger.enter(self.way, differences)
         await self._count(found)
         return [
             start
@@ -251,20 +266,6 @@ class _Side:
             for row in rows
         }
 
-    async def _write(self, differences: Mapping[int, Difference]) -> None:
-        lost = [(start, each) for start, change in differences.items() for each in change.lost]
-        if lost:
-            columns = {"starts": [pair[0] for pair in lost], "reached": [pair[1] for pair in lost]}
-            await self._snapshot.rows(SQL[f"lose_{self.way}"], **columns)
-        placed = [
-            (start, each, depth)
-            for start, change in differences.items()
-            for each, depth in change.placed.items()
-        ]
-        if placed:
-            starts, reached, depths = zip(*placed, strict=True)
-            await self._snapshot.rows(SQL[f"place_{self.way}"], starts=starts, reached=reached, depths=depths)
-
     async def _count(self, found: Mapping[int, Reach | None]) -> None:
         await self._snapshot.rows(
             SQL[f"count_{self.way}"],
@@ -272,8 +273,8 @@ class _Side:
             counts=[_size(reach) for reach in found.values()],
         )
 
-    async def _ids(self, statement: str, ids: Sequence[int]) -> set[int]:
-        rows = await self._snapshot.rows(SQL[f"{statement}_{self.way}"], ids=ids)
+    async def _ids(self, statement: str, ids: Sequence[int], **bounds: int) -> set[int]:
+        rows = await self._snapshot.rows(SQL[f"{statement}_{self.way}"], ids=ids, **bounds)
         return {row["id"] for row in rows}
 
 

@@ -2,9 +2,10 @@
 -- longer because the graph is larger, or was never analysed. For that there are `LATERAL` with `LIMIT` or `OFFSET`.
 
 -- name: hold
--- Who gets this row may change the closure, one at a time; for all others there is nothing to do.
-SELECT steps
-FROM lineage_upkeep
+-- Who gets this row may change the closure, one at a time; for all others there is nothing to do. Nobody waits for the
+-- disk: what a crash takes from the closure it gives back to what is pending, for both are one transaction.
+SELECT u.steps, set_config('synchronous_commit', 'off', TRUE) AS synchronous_commit
+FROM lineage_upkeep AS u
 FOR UPDATE SKIP LOCKED;
 
 -- name: count_step
@@ -191,61 +192,47 @@ LEFT JOIN LATERAL (
     WHERE x.descendant_id = i.id AND x.upstream
 ) AS c ON TRUE;
 
--- name: place_downstream
-INSERT INTO address_lineage_closure AS c (ancestor_id, descendant_id, depth, downstream)
-SELECT i.start, i.reached, i.depth, TRUE
-FROM unnest(:starts::BIGINT[], :reached::BIGINT[], :depths::INTEGER[]) AS i (start, reached, depth)
-ON CONFLICT (ancestor_id, descendant_id) DO UPDATE SET depth = excluded.depth, downstream = TRUE;
+-- name: place
+-- Pairs that are kept in one direction or in both; what the other keeps already stays.
+INSERT INTO address_lineage_closure AS c (ancestor_id, descendant_id, depth, downstream, upstream)
+SELECT i.ancestor, i.descendant, i.depth, i.downstream, i.upstream
+FROM unnest(
+    :ancestors::BIGINT[], :descendants::BIGINT[], :depths::INTEGER[], :downstream::BOOLEAN[], :upstream::BOOLEAN[]
+) AS i (ancestor, descendant, depth, downstream, upstream)
+ON CONFLICT (ancestor_id, descendant_id) DO UPDATE
+SET depth = excluded.depth,
+    downstream = c.downstream OR excluded.downstream,
+    upstream = c.upstream OR excluded.upstream;
 
--- name: place_upstream
-INSERT INTO address_lineage_closure AS c (ancestor_id, descendant_id, depth, upstream)
-SELECT i.reached, i.start, i.depth, TRUE
-FROM unnest(:starts::BIGINT[], :reached::BIGINT[], :depths::INTEGER[]) AS i (start, reached, depth)
-ON CONFLICT (ancestor_id, descendant_id) DO UPDATE SET depth = excluded.depth, upstream = TRUE;
-
--- name: lose_downstream
--- Two statements in one: what the other direction keeps as well stays as its own. Each pair is looked up by the index,
--- whatever the planner knows about how many there are; a row stays in its place while one statement lasts.
+-- name: lose
+-- Three statements in one: what one direction loses and the other keeps stays as the other's own. Each pair is looked up by
+-- the index, whatever the planner knows about how many there are; a row stays in its place while one statement lasts.
 WITH lost AS (
-    SELECT k.place, k.upstream
-    FROM unnest(:starts::BIGINT[], :reached::BIGINT[]) AS i (start, reached)
+    SELECT k.place, k.downstream AND NOT i.downstream AS downstream, k.upstream AND NOT i.upstream AS upstream
+    FROM unnest(:ancestors::BIGINT[], :descendants::BIGINT[], :downstream::BOOLEAN[], :upstream::BOOLEAN[])
+        AS i (ancestor, descendant, downstream, upstream)
     CROSS JOIN LATERAL (
-        SELECT c.ctid AS place, c.upstream
+        SELECT c.ctid AS place, c.downstream, c.upstream
         FROM address_lineage_closure AS c
-        WHERE c.ancestor_id = i.start AND c.descendant_id = i.reached AND c.downstream
+        WHERE c.ancestor_id = i.ancestor AND c.descendant_id = i.descendant
         LIMIT 1
     ) AS k
 ),
 
 gone AS (
     DELETE FROM address_lineage_closure
-    WHERE ctid = ANY(ARRAY(SELECT l.place FROM lost AS l WHERE NOT l.upstream))
-)
-
-UPDATE address_lineage_closure
-SET downstream = FALSE
-WHERE ctid = ANY(ARRAY(SELECT l.place FROM lost AS l WHERE l.upstream));
-
--- name: lose_upstream
-WITH lost AS (
-    SELECT k.place, k.downstream
-    FROM unnest(:starts::BIGINT[], :reached::BIGINT[]) AS i (start, reached)
-    CROSS JOIN LATERAL (
-        SELECT c.ctid AS place, c.downstream
-        FROM address_lineage_closure AS c
-        WHERE c.descendant_id = i.start AND c.ancestor_id = i.reached AND c.upstream
-        LIMIT 1
-    ) AS k
+    WHERE ctid = ANY(ARRAY(SELECT l.place FROM lost AS l WHERE NOT l.downstream AND NOT l.upstream))
 ),
 
-gone AS (
-    DELETE FROM address_lineage_closure
-    WHERE ctid = ANY(ARRAY(SELECT l.place FROM lost AS l WHERE NOT l.downstream))
+upstream_only AS (
+    UPDATE address_lineage_closure
+    SET downstream = FALSE
+    WHERE ctid = ANY(ARRAY(SELECT l.place FROM lost AS l WHERE NOT l.downstream AND l.upstream))
 )
 
 UPDATE address_lineage_closure
 SET upstream = FALSE
-WHERE ctid = ANY(ARRAY(SELECT l.place FROM lost AS l WHERE l.downstream));
+WHERE ctid = ANY(ARRAY(SELECT l.place FROM lost AS l WHERE l.downstream AND NOT l.upstream));
 
 -- name: count_downstream
 INSERT INTO address_lineage_reach AS r (address_id, downstream)
@@ -262,27 +249,70 @@ ON CONFLICT (address_id) DO UPDATE SET upstream = excluded.upstream
 WHERE r.upstream IS DISTINCT FROM excluded.upstream;
 
 -- name: freed_downstream
--- One step against the direction: addresses whose reach is not kept, and may be small enough now.
-SELECT DISTINCT e.source_address_id AS id
-FROM unnest(:ids::BIGINT[]) AS i (id)
-INNER JOIN address_lineage AS e ON e.target_address_id = i.id AND e.valid_to IS NULL
+-- One step against the direction: addresses whose reach is not kept, and may be small enough now: its neighbours, and what
+-- is kept of those, are not already too many.
+SELECT f.id
+FROM (
+    SELECT DISTINCT e.source_address_id AS id
+    FROM unnest(:ids::BIGINT[]) AS i (id)
+    INNER JOIN address_lineage AS e ON e.target_address_id = i.id AND e.valid_to IS NULL
+    CROSS JOIN LATERAL (
+        SELECT r.address_id
+        FROM address_lineage_reach AS r
+        WHERE r.address_id = e.source_address_id AND r.downstream IS NULL
+        LIMIT 1
+    ) AS r
+) AS f
 CROSS JOIN LATERAL (
-    SELECT r.address_id
-    FROM address_lineage_reach AS r
-    WHERE r.address_id = e.source_address_id AND r.downstream IS NULL
-    LIMIT 1
-) AS r;
+    SELECT count(DISTINCT x.id) AS least
+    FROM (
+        SELECT DISTINCT e.target_address_id AS id
+        FROM address_lineage AS e
+        WHERE e.source_address_id = f.id AND e.valid_to IS NULL
+        LIMIT :neighbours
+    ) AS n
+    CROSS JOIN LATERAL (
+        SELECT n.id
+        UNION ALL
+        SELECT c.descendant_id
+        FROM address_lineage_closure AS c
+        WHERE c.ancestor_id = n.id AND c.downstream
+    ) AS x
+    WHERE x.id <> f.id
+) AS k
+WHERE k.least <= :reach_limit;
 
 -- name: freed_upstream
-SELECT DISTINCT e.target_address_id AS id
-FROM unnest(:ids::BIGINT[]) AS i (id)
-INNER JOIN address_lineage AS e ON e.source_address_id = i.id AND e.valid_to IS NULL
+SELECT f.id
+FROM (
+    SELECT DISTINCT e.target_address_id AS id
+    FROM unnest(:ids::BIGINT[]) AS i (id)
+    INNER JOIN address_lineage AS e ON e.source_address_id = i.id AND e.valid_to IS NULL
+    CROSS JOIN LATERAL (
+        SELECT r.address_id
+        FROM address_lineage_reach AS r
+        WHERE r.address_id = e.target_address_id AND r.upstream IS NULL
+        LIMIT 1
+    ) AS r
+) AS f
 CROSS JOIN LATERAL (
-    SELECT r.address_id
-    FROM address_lineage_reach AS r
-    WHERE r.address_id = e.target_address_id AND r.upstream IS NULL
-    LIMIT 1
-) AS r;
+    SELECT count(DISTINCT x.id) AS least
+    FROM (
+        SELECT DISTINCT e.source_address_id AS id
+        FROM address_lineage AS e
+        WHERE e.target_address_id = f.id AND e.valid_to IS NULL
+        LIMIT :neighbours
+    ) AS n
+    CROSS JOIN LATERAL (
+        SELECT n.id
+        UNION ALL
+        SELECT c.ancestor_id
+        FROM address_lineage_closure AS c
+        WHERE c.descendant_id = n.id AND c.upstream
+    ) AS x
+    WHERE x.id <> f.id
+) AS k
+WHERE k.least <= :reach_limit;
 
 -- name: mark
 -- A page of all addresses; those among them that have to do with lineage are noted.
