@@ -66,6 +66,11 @@ class Answered:
     win: Spread | None
     """Walk / closure, start by start."""
 
+    @property
+    def taken(self) -> float:
+        """The p99 in the database, in ms: of the closure where some of the starts have one and of the walk."""
+        return max(self.walk.p99, self.closure.p99 if self.closure else 0.0)
+
 
 def questions(graph: Lineage, near: int, whole: int) -> Iterator[Asked]:
     """So many starts drawn at random for the neighbourhood, and so many of each size for all that is reached."""
@@ -141,8 +146,9 @@ class _Session:
         asked_for = SQL["start"].arguments({"id": start, "name_key": None, "pending": PENDING_READ})
         (row,) = await self.connection.fetch(SQL["start"].sql, *asked_for)
         begin = time.perf_counter() - before
-        if row[f"{way}_kept"]:
-            times.closure.append(begin + await self._seconds(SQL[f"kept_{way}"], **bounds))
+        if (reached := row[f"reached_{way}"]) is not None:
+            read = await self._seconds(SQL[f"kept_{way}"], **bounds) if reached else 0.0
+            times.closure.append(begin + read)
             times.instead.append(times.walk[-1])
         before = time.perf_counter()
         await self.port.around(

@@ -23,7 +23,7 @@ from benchmarks.measure import Load, RunVoid, timed
 from watcher.adapters.postgres.queries import Query
 from watcher.container import Container, Watcher, closing
 from watcher.domain.address import AddressDeclaration
-from watcher.domain.lineage import LineageDeclaration
+from watcher.domain.lineage import LineageDeclaration, Replaced, Replacement
 from watcher.settings import Settings
 
 FLUSHED = Query.parsed("flushed", "SELECT pg_stat_force_next_flush()")
@@ -191,7 +191,10 @@ async def declared(watcher: Watcher, pipeline: int, sources: Sequence[int], targ
     if isinstance(standing, Exception):
         raise RunVoid(f"A declaration was refused: {standing}")
     if not standing.unchanged:
-        await watcher.lineage.replace(declaration, standing.version, datetime.now(UTC))
+        replacement = Replacement(declaration, standing.version, datetime.now(UTC))
+        (replaced,) = await watcher.lineage.replace([replacement])
+        if not isinstance(replaced, Replaced):
+            raise RunVoid(f"A declaration was refused: {replaced}")
 
 
 def _addresses(numbers: Sequence[int]) -> Sequence[AddressDeclaration]:

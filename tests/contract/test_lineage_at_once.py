@@ -13,7 +13,13 @@ from tests.server import fetch
 from watcher.domain.address import AddressNameTaken, AddressNotFound
 from watcher.domain.address_type import AddressTypeNotFound
 from watcher.domain.errors import StoreBusy
-from watcher.domain.lineage import LineageDeclaration, LineageDeclared, Outcome, Standing
+from watcher.domain.lineage import (
+    LineageDeclaration,
+    LineageDeclared,
+    Outcome,
+    Replacement,
+    Standing,
+)
 from watcher.domain.lineage_graph import Surroundings
 
 CLIENTS = 24
@@ -97,9 +103,10 @@ async def test_of_two_who_saw_the_same_version_one_is_turned_away(world: World) 
     for _ in range(3):
         version = await version_of(world, pipeline_id)
         one, other = declared(pipeline_id, "a", f"b{version}"), declared(pipeline_id, "c", f"d{version}")
-        answers = await asyncio.gather(
-            lineage.replace(one, version, at(0)), lineage.replace(other, version, at(0))
+        found = await asyncio.gather(
+            *(lineage.replace([Replacement(each, version, at(0))]) for each in (one, other))
         )
+        answers = [answer for (answer,) in found]
         assert sum(answer is None for answer in answers) == 1
         winner = (one, other)[answers.index(None) ^ 1]
         sources, targets, edges = await stands(world, pipeline_id)
@@ -114,7 +121,7 @@ async def test_a_version_that_was_replaced_changes_nothing(world: World) -> None
     old = await version_of(world, pipeline_id)
     await world.lineage(pipeline_id, ["a"], ["c"])
     for version in (old, None):
-        assert await lineage.replace(declared(pipeline_id, "x", "y"), version, at(0)) is None
+        assert await lineage.replace([Replacement(declared(pipeline_id, "x", "y"), version, at(0))]) == [None]
     assert await stands(world, pipeline_id) == ({"a"}, {"c"}, {("a", "c")})
 
 

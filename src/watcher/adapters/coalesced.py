@@ -15,7 +15,14 @@ from typing import Generic, TypeVar
 from watcher.domain.errors import StoreBusy, StoreUnavailable, WatcherError
 from watcher.domain.execution import End, Execution, Record, Start
 from watcher.domain.executions import Ended, ExecutionFilter, Executions, Started
-from watcher.domain.lineage import Lineage, LineageDeclaration, PipelineLineage, Replaced, Standing
+from watcher.domain.lineage import (
+    Lineage,
+    LineageDeclaration,
+    PipelineLineage,
+    Replaced,
+    Replacement,
+    Standing,
+)
 from watcher.domain.page import Page, Slice
 from watcher.domain.pipeline import (
     Pipeline,
@@ -201,21 +208,22 @@ class CoalescedPipelines:
 
 
 class CoalescedLineage:
-    """`Lineage` whose single questions, whether a declaration is new, travel together."""
+    """`Lineage` whose single questions, whether a declaration is new, travel together, and single replacements."""
 
     def __init__(self, lineage: Lineage) -> None:
         self._lineage = lineage
         self._standing: Coalescer[LineageDeclaration, Standing | PipelineNotFound] = Coalescer(
             lineage.standing, lanes=STARTS_AT_ONCE
         )
+        self._replace: Coalescer[Replacement, Replaced | WatcherError | None] = Coalescer(
+            lineage.replace, lanes=STARTS_AT_ONCE
+        )
 
     async def standing(self, declarations: Sequence[LineageDeclaration]) -> list[Standing | PipelineNotFound]:
         return await self._standing(declarations)
 
-    async def replace(
-        self, declaration: LineageDeclaration, version: int | None, now: datetime
-    ) -> Replaced | None:
-        return await self._lineage.replace(declaration, version, now)
+    async def replace(self, replacements: Sequence[Replacement]) -> list[Replaced | WatcherError | None]:
+        return await self._replace(replacements)
 
     async def of_pipeline(self, pipeline_id: int, as_of: datetime | None = None) -> PipelineLineage:
         return await self._lineage.of_pipeline(pipeline_id, as_of)

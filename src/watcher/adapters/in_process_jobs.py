@@ -15,6 +15,9 @@ log = logging.getLogger(__name__)
 DELAY_SECONDS = 0.25
 """Between an announcement and the work: who announces much at once has it done at once."""
 
+RESTS = 3
+"""So many times as long as a part of long work took, the process is left to others before the next part."""
+
 RETRIES = 5
 FIRST_RETRY_SECONDS = 0.2
 SWEEP_SECONDS: Mapping[Job, float] = {
@@ -34,7 +37,7 @@ class InProcessJobs:
     """`Jobs` one after the other. What is announced while it runs is done once more.
 
     Equal announcements that wait together are one. Work that answers with a number is done again until that is 0,
-    with a rest each time that is as long as the work took: the process has others to serve.
+    with a rest each time that is longer than the work took: the process has others to serve.
     """
 
     def __init__(self, work: Mapping[Job, Callable[..., Awaitable[object]]]) -> None:
@@ -100,7 +103,7 @@ class InProcessJobs:
                 return
             else:
                 attempt = 0
-                await asyncio.sleep(monotonic() - began)
+                await asyncio.sleep(RESTS * (monotonic() - began))
 
 
 async def _stopped(*tasks: asyncio.Task[None]) -> None:

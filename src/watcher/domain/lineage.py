@@ -4,13 +4,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import cached_property
 from typing import Protocol
 
 from watcher.domain.address import AddressDeclaration
 from watcher.domain.address_type import AddressTypeDeclaration
 from watcher.domain.clock import FIRST, Clock
 from watcher.domain.document import Document, digest
-from watcher.domain.errors import Invalid, InvalidValue
+from watcher.domain.errors import Invalid, InvalidValue, WatcherError
 from watcher.domain.jobs import Job, Jobs
 from watcher.domain.pipeline import PipelineNotFound
 from watcher.domain.text import folded
@@ -40,9 +41,9 @@ class HistoryPruned(Invalid):
         return f"The history of lineage is kept since {self.kept_since.isoformat()}, not as of {self.as_of.isoformat()}."
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class LineageDeclaration:
-    """What a client says that a pipeline reads and writes.
+    """What a client says that a pipeline reads and writes. Not slotted: it remembers its digest.
 
     An address may be named more than once: the first spelling of its name counts, and the last word about it,
     where those of targets come after those of sources. Raises `InvalidValue` where nothing is named at all, and `LineageTooLarge`.
@@ -61,6 +62,10 @@ class LineageDeclaration:
 
     def digest(self) -> bytes:
         """Tells one declared content from another, whatever the order and the spelling of names."""
+        return self._digest
+
+    @cached_property
+    def _digest(self) -> bytes:
         sources = [folded(address.name) for address in self.sources]
         targets = [folded(address.name) for address in self.targets]
         contents = dict(zip(sources, self.sources, strict=True))
@@ -114,6 +119,15 @@ class Standing:
     load_lineage: bool
     unchanged: bool
     version: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """What a pipeline declared at an instant, and the version that it was compared with."""
+
+    declaration: LineageDeclaration
+    version: int | None
+    now: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,15 +196,14 @@ class Lineage(Protocol):
         """How each declaration stands to the record. Reads only."""
         ...
 
-    async def replace(
-        self, declaration: LineageDeclaration, version: int | None, now: datetime
-    ) -> Replaced | None:
-        """Replaces what the pipeline declared, if `version` still stands, else changes nothing and answers None.
+    async def replace(self, replacements: Sequence[Replacement]) -> list[Replaced | WatcherError | None]:
+        """Replaces what pipelines declared, each where its `version` still stands; where not, changes nothing: None.
 
-        Creates the addresses and types that are missing, and gives those the declared content that were
-        last declared otherwise. The edges of the pipeline become every source with every target: those it
-        does not own yet begin now, those it owns and did not declare end now. Notes for the closure where
-        they do. A number of statements that does not depend on the number of addresses.
+        Each is whole or not at all, and of two for one pipeline one is taken. Creates the addresses and types
+        that are missing, and gives those the declared content that were last declared otherwise. The edges of a
+        pipeline become every source with every target: those it does not own yet begin now, those it owns and
+        did not declare end now. Notes for the closure where they do. A number of statements that does not depend
+        on the number of addresses.
         """
         ...
 
@@ -225,7 +238,10 @@ class DeclareLineage:
                 return LineageDeclared(pipeline_id, Outcome.NOT_LOADED)
             if standing.unchanged:
                 return LineageDeclared(pipeline_id, Outcome.UNCHANGED)
-            replaced = await self.lineage.replace(declaration, standing.version, self.clock.now())
+            replacement = Replacement(declaration, standing.version, self.clock.now())
+            (replaced,) = await self.lineage.replace([replacement])
+            if isinstance(replaced, WatcherError):
+                raise replaced
             if replaced is not None:
                 self.jobs.announce(Job.MAINTAIN_CLOSURE)
                 return LineageDeclared(pipeline_id, Outcome.REPLACED, replaced.created, replaced.ended)

@@ -7,7 +7,15 @@ from datetime import datetime
 from watcher.adapters.memory.addresses import MemoryAddresses, MemoryAddressTypes
 from watcher.adapters.memory.edges import MemoryEdges
 from watcher.adapters.memory.pipelines import MemoryPipelines
-from watcher.domain.lineage import LineageDeclaration, PipelineLineage, Place, Replaced, Standing
+from watcher.domain.errors import WatcherError
+from watcher.domain.lineage import (
+    LineageDeclaration,
+    PipelineLineage,
+    Place,
+    Replaced,
+    Replacement,
+    Standing,
+)
 from watcher.domain.pipeline import PipelineNotFound
 
 
@@ -55,7 +63,10 @@ class MemoryLineage:
         unchanged = last.digest == declaration.digest() and last.renames == renames
         return Standing(load_lineage, unchanged, last.version)
 
-    async def replace(
+    async def replace(self, replacements: Sequence[Replacement]) -> list[Replaced | WatcherError | None]:
+        return [self._replace(each.declaration, each.version, each.now) for each in replacements]
+
+    def _replace(
         self, declaration: LineageDeclaration, version: int | None, now: datetime
     ) -> Replaced | None:
         history = self._declared.setdefault(declaration.pipeline_id, [])

@@ -1,8 +1,10 @@
 """What pipelines declared about their lineage, in PostgreSQL."""
 
-from collections.abc import Iterable, Sequence
+from asyncio import gather
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import accumulate
 
 import asyncpg
 
@@ -10,7 +12,7 @@ from watcher.adapters.postgres.database import ATTEMPTS, Database, Transaction, 
 from watcher.adapters.postgres.executions import LONG
 from watcher.adapters.postgres.queries import load
 from watcher.domain.address import AddressDeclaration
-from watcher.domain.errors import StoreBusy
+from watcher.domain.errors import StoreBusy, StoreRefused, WatcherError
 from watcher.domain.lineage import (
     HistoryPruned,
     KeyedLineage,
@@ -18,6 +20,7 @@ from watcher.domain.lineage import (
     PipelineLineage,
     Place,
     Replaced,
+    Replacement,
     Standing,
 )
 from watcher.domain.pipeline import PipelineNotFound
@@ -45,26 +48,62 @@ class PostgresLineage:
             for position, declaration in enumerate(declarations, start=1)
         ]
 
-    async def replace(
-        self, declaration: LineageDeclaration, version: int | None, now: datetime
-    ) -> Replaced | None:
-        """One statement where all addresses are there as declared; else all in one transaction."""
-        keyed = declaration.keyed()
-        values = {
-            "pipeline_id": keyed.pipeline_id,
-            "version": version,
-            "declaration": declaration.digest(),
-            "now": now,
-        }
-        known = Known.of(keyed, await self._database.rows(SQL["known_addresses"], **_keys(keyed)))
-        if not known.changed and len(keyed.addresses) <= LONG:
-            return _replaced(await self._database.row(SQL["replace"], **known.ends(), **values))
-        async with self._database.transaction() as transaction:
-            if len(keyed.addresses) > LONG:
-                await transaction.replan()
-            if known.changed:
-                known = await _ensured(transaction, keyed, known.changed, now)
-            return _replaced(await transaction.row(SQL["replace"], **known.ends(), **values))
+    async def replace(self, replacements: Sequence[Replacement]) -> list[Replaced | WatcherError | None]:
+        """Those whose addresses are all on record go together, who brings others goes by itself."""
+        verdicts: list[Replaced | WatcherError | None] = [None] * len(replacements)
+        turns = {each.declaration.pipeline_id: turn for turn, each in reversed([*enumerate(replacements)])}
+        keyed = {turn: replacements[turn].declaration.keyed() for turn in sorted(turns.values())}
+        for lot in _lots(keyed):
+            known = await self._known([keyed[turn] for turn in lot])
+            changes = {turn: Change(replacements[turn], each) for turn, each in zip(lot, known, strict=True)}
+            ready = [turn for turn in lot if changes[turn].known.ready()]
+            others = [turn for turn in lot if not changes[turn].known.ready()]
+            done = await self._together([changes[turn] for turn in ready])
+            done += await gather(*(self._alone(changes[turn]) for turn in others))
+            for turn, verdict in zip([*ready, *others], done, strict=True):
+                verdicts[turn] = verdict
+        return verdicts
+
+    async def _known(self, lot: Sequence[KeyedLineage]) -> list["Known"]:
+        """What is on record of each, by one statement."""
+        keys = [key for keyed in lot for key in keyed.addresses]
+        declarations = [keyed.digests[key] for keyed in lot for key in keyed.addresses]
+        rows = await self._database.rows(SQL["known_addresses"], keys=keys, declarations=declarations)
+        found = {row["position"]: row for row in rows}
+        begins = accumulate((len(keyed.addresses) for keyed in lot), initial=1)
+        return [
+            Known.of(keyed, [found.get(begin + turn) for turn in range(len(keyed.addresses))])
+            for keyed, begin in zip(lot, begins, strict=False)
+        ]
+
+    async def _together(self, changes: Sequence["Change"]) -> list[Replaced | WatcherError | None]:
+        """One statement for all; where somebody holds a row that one of them needs, one for each."""
+        if not changes:
+            return []
+        try:
+            rows = await self._database.rows(SQL["replace"], **_columns(changes))
+        except StoreBusy as busy:
+            if len(changes) == 1:
+                return [busy]
+        else:
+            replaced = {row["position"]: Replaced(row["created"], row["ended"]) for row in rows}
+            return [replaced.get(position) for position in range(1, len(changes) + 1)]
+        alone = await gather(*(self._together([each]) for each in changes))
+        return [verdict for (verdict,) in alone]
+
+    async def _alone(self, change: "Change") -> Replaced | WatcherError | None:
+        """With the addresses that are new or declared otherwise, in one transaction."""
+        replacement, known = change.replacement, change.known
+        try:
+            async with self._database.transaction() as transaction:
+                if len(known.keyed.addresses) > LONG:
+                    await transaction.replan()
+                if known.changed:
+                    known = await _ensured(transaction, known.keyed, known.changed, replacement.now)
+                row = await transaction.row(SQL["replace"], **_columns([Change(replacement, known)]))
+        except (StoreBusy, StoreRefused) as refused:
+            return refused
+        return None if row is None else Replaced(row["created"], row["ended"])
 
     async def of_pipeline(self, pipeline_id: int, as_of: datetime | None = None) -> PipelineLineage:
         async with self._database.snapshot() as snapshot:
@@ -115,26 +154,53 @@ class Known:
     changed: Sequence[bytes]
 
     @classmethod
-    def of(cls, keyed: KeyedLineage, rows: Iterable[asyncpg.Record]) -> "Known":
-        keys = list(keyed.addresses)
-        found = {keys[row["position"] - 1]: row for row in rows}
-        changed = [key for key in keys if key not in found or not found[key]["same"]]
-        return cls(keyed, {key: row["id"] for key, row in found.items()}, changed)
+    def of(cls, keyed: KeyedLineage, rows: Iterable[asyncpg.Record | None]) -> "Known":
+        """A row for each address in its turn, None where it is missing."""
+        found = dict(zip(keyed.addresses, rows, strict=True))
+        changed = [key for key, row in found.items() if row is None or not row["same"]]
+        return cls(keyed, {key: row["id"] for key, row in found.items() if row is not None}, changed)
 
-    def ends(self) -> dict[str, object]:
-        """The ids of both ends of the edges."""
-        return {
-            "sources": sorted(self.ids[key] for key in self.keyed.sources),
-            "targets": sorted(self.ids[key] for key in self.keyed.targets),
-        }
+    def ready(self) -> bool:
+        """Whether there is nothing to do but to replace the edges, and not too much of that."""
+        return not self.changed and len(self.keyed.addresses) <= LONG
 
-
-def _replaced(row: asyncpg.Record | None) -> Replaced | None:
-    return Replaced(row["created"], row["ended"]) if row is not None and row["opened"] else None
+    def ends(self, keys: Iterable[bytes]) -> str:
+        """The ids of these addresses as the text of an array."""
+        return f"{{{','.join(map(str, sorted(self.ids[key] for key in keys)))}}}"
 
 
-def _keys(keyed: KeyedLineage) -> dict[str, object]:
-    return {"keys": list(keyed.addresses), "declarations": [keyed.digests[key] for key in keyed.addresses]}
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is to be replaced, and what is on record of it."""
+
+    replacement: Replacement
+    known: Known
+
+
+def _columns(changes: Sequence[Change]) -> dict[str, object]:
+    replacements = [change.replacement for change in changes]
+    return {
+        "pipeline_ids": [each.declaration.pipeline_id for each in replacements],
+        "versions": [each.version for each in replacements],
+        "declarations": [each.declaration.digest() for each in replacements],
+        "instants": [each.now for each in replacements],
+        "sources": [each.known.ends(each.known.keyed.sources) for each in changes],
+        "targets": [each.known.ends(each.known.keyed.targets) for each in changes],
+    }
+
+
+def _lots(keyed: Mapping[int, KeyedLineage]) -> Iterator[Sequence[int]]:
+    """Declarations with not too many addresses together, in their order."""
+    lot: list[int] = []
+    room = LONG
+    for turn, each in keyed.items():
+        room -= len(each.addresses)
+        if lot and room < 0:
+            yield lot
+            lot, room = [], LONG - len(each.addresses)
+        lot.append(turn)
+    if lot:
+        yield lot
 
 
 async def _ensured(
@@ -143,7 +209,11 @@ async def _ensured(
     """Creates the addresses that are missing, and gives the others the content that is declared now."""
     for _ in range(ATTEMPTS):
         await _declare(transaction, keyed, changed, now)
-        known = Known.of(keyed, await transaction.rows(SQL["known_addresses"], **_keys(keyed)))
+        keys = list(keyed.addresses)
+        declarations = [keyed.digests[key] for key in keys]
+        rows = await transaction.rows(SQL["known_addresses"], keys=keys, declarations=declarations)
+        found = {row["position"]: row for row in rows}
+        known = Known.of(keyed, [found.get(position) for position in range(1, len(keys) + 1)])
         if len(known.ids) == len(keyed.addresses):
             return known
         changed = [key for key in keyed.addresses if key not in known.ids]

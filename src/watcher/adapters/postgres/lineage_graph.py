@@ -47,17 +47,18 @@ class Start:
     """An address that a question begins with, and what is known about its kept reaches."""
 
     id: int
-    kept: Mapping[str, bool]
+    reached: Mapping[str, int | None]
+    """How many addresses, by direction; None where those are too many to be kept."""
     pending: Sequence[tuple[int, bool, bool]]
 
     @classmethod
     def of(cls, row: asyncpg.Record) -> "Start":
-        kept = {"downstream": row["downstream_kept"], "upstream": row["upstream_kept"]}
+        reached = {"downstream": row["reached_downstream"], "upstream": row["reached_upstream"]}
         columns = (row["addresses"] or (), row["downstream"] or (), row["spreads"] or ())
-        return cls(row["id"], kept, list(zip(*columns, strict=True)))
+        return cls(row["id"], reached, list(zip(*columns, strict=True)))
 
     def may_know(self, way: str) -> bool:
-        return self.kept[way] and len(self.pending) < PENDING_READ
+        return self.reached[way] is not None and len(self.pending) < PENDING_READ
 
     def knows(self, way: str, depths: Depths, depth: int) -> bool:
         """Whether the kept reach is right as far as `depth`: nothing changed at an address before that."""
@@ -172,8 +173,10 @@ async def _start(snapshot: Transaction, reference: Reference, as_of: datetime | 
 async def _walked(steps: PostgresSteps, start: Start, walk: Walk) -> Depths:
     way = walk.direction.value
     if walk.as_of is None and start.may_know(way):
-        rows = await steps.snapshot.rows(SQL[f"kept_{way}"], start=start.id, depth=walk.depth)
-        depths = {start.id: 0} | {row["id"]: row["depth"] for row in rows}
+        depths = {start.id: 0}
+        if start.reached[way]:
+            rows = await steps.snapshot.rows(SQL[f"kept_{way}"], start=start.id, depth=walk.depth)
+            depths |= {row["id"]: row["depth"] for row in rows}
         if start.knows(way, depths, walk.depth):
             return depths
     return await reached(steps, walk)

@@ -85,77 +85,117 @@ unnest(
 )
 
 -- name: replace
--- All that a declaration does to the edges, if the version it was compared with still stands. It begins when the one
--- before ends, and that is never before that one began, whatever the clocks say. An edge that another pipeline owns
--- already is nothing new to the closure; should that one end at this moment, then its end is noted.
-WITH closed AS (
-    UPDATE lineage_declaration
-    SET valid_to = GREATEST(:now, valid_from)
-    WHERE id = :version AND valid_to IS NULL
-    RETURNING valid_to
+-- All that declarations of different pipelines do to the edges, each if the version it was compared with still stands.
+-- Answers (position, created, ended) for those that were taken. A declaration begins when the one before ends, and that
+-- is never before that one began, whatever the clocks say. An edge that another pipeline owns already is nothing new to
+-- the closure; should that one end at this moment, then its end is noted. Versions are locked first, then begun, both in
+-- the order of pipelines, so that two such statements never wait for each other in a circle.
+WITH input AS MATERIALIZED (
+    SELECT i.pipeline_id, i.version, i.declaration, i.instant, i.sources::BIGINT[] AS sources,
+        i.targets::BIGINT[] AS targets, i.position
+    FROM unnest(
+        :pipeline_ids::BIGINT[], :versions::BIGINT[], :declarations::BYTEA[], :instants::TIMESTAMPTZ[],
+        :sources::TEXT[], :targets::TEXT[]
+    ) WITH ORDINALITY AS i (pipeline_id, version, declaration, instant, sources, targets, position)
 ),
-
+held AS MATERIALIZED (
+    SELECT d.id
+    FROM input AS i
+    CROSS JOIN LATERAL (
+        SELECT x.id
+        FROM lineage_declaration AS x
+        WHERE x.id = i.version AND x.valid_to IS NULL
+        LIMIT 1
+    ) AS k
+    INNER JOIN lineage_declaration AS d ON d.id = k.id AND d.valid_to IS NULL
+    ORDER BY i.pipeline_id
+    FOR NO KEY UPDATE OF d
+),
+closed AS (
+    UPDATE lineage_declaration AS d
+    SET valid_to = GREATEST(i.instant, d.valid_from)
+    FROM input AS i
+    WHERE d.id = ANY(ARRAY(SELECT h.id FROM held AS h)) AND i.version = d.id
+    RETURNING d.pipeline_id, d.valid_to
+),
 opened AS (
     INSERT INTO lineage_declaration (pipeline_id, valid_from, declaration, source_address_ids, target_address_ids)
-    SELECT :pipeline_id, COALESCE((SELECT valid_to FROM closed), :now), :declaration,
-        :sources::BIGINT[], :targets::BIGINT[]
-    WHERE :version::BIGINT IS NULL OR EXISTS (SELECT FROM closed)
+    SELECT i.pipeline_id, COALESCE(c.valid_to, i.instant), i.declaration, i.sources, i.targets
+    FROM input AS i
+    LEFT JOIN closed AS c ON c.pipeline_id = i.pipeline_id
+    WHERE i.version IS NULL OR c.pipeline_id IS NOT NULL
+    ORDER BY i.pipeline_id
     ON CONFLICT (pipeline_id) WHERE valid_to IS NULL DO NOTHING
-    RETURNING valid_from
+    RETURNING pipeline_id, valid_from, source_address_ids, target_address_ids
 ),
-
+owned AS MATERIALIZED (
+    SELECT o.pipeline_id, k.source, k.target, k.place
+    FROM opened AS o
+    CROSS JOIN LATERAL (
+        SELECT e.source_address_id AS source, e.target_address_id AS target, e.ctid AS place
+        FROM address_lineage AS e
+        WHERE e.pipeline_id = o.pipeline_id AND e.valid_to IS NULL
+        OFFSET 0
+    ) AS k
+),
+wanted AS MATERIALIZED (
+    SELECT o.pipeline_id, o.valid_from, s.id AS source, t.id AS target
+    FROM opened AS o
+    CROSS JOIN LATERAL unnest(o.source_address_ids) AS s (id)
+    CROSS JOIN LATERAL unnest(o.target_address_ids) AS t (id)
+),
 ended AS (
     UPDATE address_lineage AS e
-    SET valid_to = (SELECT valid_from FROM opened)
-    WHERE e.pipeline_id = :pipeline_id
-        AND e.valid_to IS NULL
-        AND EXISTS (SELECT FROM opened)
-        AND NOT (
-            e.source_address_id IN (SELECT s.id FROM unnest(:sources::BIGINT[]) AS s (id))
-            AND e.target_address_id IN (SELECT t.id FROM unnest(:targets::BIGINT[]) AS t (id))
+    SET valid_to = o.valid_from
+    FROM opened AS o
+    WHERE o.pipeline_id = e.pipeline_id AND e.ctid = ANY(
+        ARRAY(
+            SELECT h.place
+            FROM owned AS h
+            LEFT JOIN wanted AS w
+                ON w.pipeline_id = h.pipeline_id AND w.source = h.source AND w.target = h.target
+            WHERE w.pipeline_id IS NULL
         )
-    RETURNING e.source_address_id, e.target_address_id
+    )
+    RETURNING e.pipeline_id, e.source_address_id, e.target_address_id
 ),
-
 begun AS (
     INSERT INTO address_lineage (pipeline_id, source_address_id, target_address_id, valid_from)
-    SELECT :pipeline_id, s.id, t.id, (SELECT valid_from FROM opened)
-    FROM unnest(:sources::BIGINT[]) AS s (id)
-    CROSS JOIN unnest(:targets::BIGINT[]) AS t (id)
-    WHERE EXISTS (SELECT FROM opened)
-        AND NOT EXISTS (
-            SELECT FROM address_lineage AS e
-            WHERE e.pipeline_id = :pipeline_id
-                AND e.source_address_id = s.id
-                AND e.target_address_id = t.id
-                AND e.valid_to IS NULL
-        )
-    RETURNING source_address_id, target_address_id
+    SELECT w.pipeline_id, w.source, w.target, w.valid_from
+    FROM wanted AS w
+    LEFT JOIN owned AS h ON h.pipeline_id = w.pipeline_id AND h.source = w.source AND h.target = w.target
+    WHERE h.pipeline_id IS NULL
+    RETURNING pipeline_id, source_address_id, target_address_id
 ),
-
-changed AS (
-    SELECT source_address_id, target_address_id FROM ended
+changed AS MATERIALIZED (
+    SELECT e.source_address_id, e.target_address_id
+    FROM ended AS e
     UNION ALL
     SELECT b.source_address_id, b.target_address_id
     FROM begun AS b
-    WHERE NOT EXISTS (
-        SELECT FROM address_lineage AS e
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS owners
+        FROM address_lineage AS e
         WHERE e.source_address_id = b.source_address_id
             AND e.target_address_id = b.target_address_id
             AND e.valid_to IS NULL
-    )
+    ) AS k
+    WHERE k.owners = 0
 ),
-
 noted AS (
     INSERT INTO address_lineage_pending (address_id, downstream, spreads)
-    SELECT DISTINCT source_address_id, TRUE, TRUE FROM changed
+    SELECT DISTINCT c.source_address_id, TRUE, TRUE FROM changed AS c
     UNION ALL
-    SELECT DISTINCT target_address_id, FALSE, TRUE FROM changed
+    SELECT DISTINCT c.target_address_id, FALSE, TRUE FROM changed AS c
 )
 
-SELECT (SELECT count(*) FROM opened) AS opened,
-    (SELECT count(*) FROM begun) AS created,
-    (SELECT count(*) FROM ended) AS ended;
+SELECT i.position, COALESCE(b.edges, 0) AS created, COALESCE(e.edges, 0) AS ended
+FROM opened AS o
+INNER JOIN input AS i ON i.pipeline_id = o.pipeline_id
+LEFT JOIN (SELECT x.pipeline_id, count(*) AS edges FROM begun AS x GROUP BY x.pipeline_id) AS b
+    ON b.pipeline_id = o.pipeline_id
+LEFT JOIN (SELECT x.pipeline_id, count(*) AS edges FROM ended AS x GROUP BY x.pipeline_id) AS e
+    ON e.pipeline_id = o.pipeline_id;
 
 -- name: pipeline
 SELECT p.id, u.pruned_before

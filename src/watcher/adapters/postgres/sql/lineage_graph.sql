@@ -1,9 +1,9 @@
 -- name: start
--- The address with that id or of that name, which of its reaches are kept, and the oldest of what is pending: where
+-- The address with that id or of that name, how large its kept reaches are, and the oldest of what is pending: where
 -- there is more than that the closure is not asked at all.
 SELECT a.id, u.pruned_before,
-    r.address_id IS NULL OR r.downstream IS NOT NULL AS downstream_kept,
-    r.address_id IS NULL OR r.upstream IS NOT NULL AS upstream_kept,
+    CASE WHEN r.address_id IS NULL THEN 0 ELSE r.downstream END AS reached_downstream,
+    CASE WHEN r.address_id IS NULL THEN 0 ELSE r.upstream END AS reached_upstream,
     p.addresses, p.downstream, p.spreads
 FROM address AS a
 CROSS JOIN lineage_upkeep AS u
