@@ -32,7 +32,7 @@ format: dev ## Format the code, and mend what the linter can
 bench: dev ## Measure the performance promises; takes about ten minutes
 	@$(BIN)/python -m benchmarks.executions $(ARGS)
 
-bench-lineage: dev ## Measure the promises about lineage; takes about a quarter of an hour
+bench-lineage: dev ## Measure the promises about lineage; takes about seventeen minutes
 	@$(BIN)/python -m benchmarks.lineage $(ARGS)
 
 lock: ## Write the lock files anew from pyproject.toml (needs uv)
