@@ -29,8 +29,11 @@ SEARCHES_AT_ONCE = 20
 TURN_SECONDS = 0.1
 TURNS = 100
 """How often, and so for about ten seconds, to ask for a turn while others maintain the closure."""
-AHEAD, AHEAD_AT_MOST = 32, 1_024
+AHEAD, AHEAD_AT_MOST = 32, 128
 """Addresses whose edges are loaded before they are asked for: more at every step, or a chain is one by one."""
+
+LOOKED_AT = 4
+"""So many times the limit addresses are counted, each perhaps more than once, to tell that a reach is beyond it."""
 
 STEPS_KEPT = 50_000
 """Addresses whose edges are remembered from one lot of starts to the next."""
@@ -213,7 +216,12 @@ class _Side:
         if not freeing:
             return set()
         await ledger.write()
-        bounds = {"reach_limit": self._reach_limit, "neighbours": self._reach_limit + NEIGHBOURS_BEYOND}
+        limit = self._reach_limit
+        bounds = {
+            "reach_limit": limit,
+            "neighbours": limit + NEIGHBOURS_BEYOND,
+            "looked_at": LOOKED_AT * limit,
+        }
         return await self._ids("freed", freeing, **bounds)
 
     async def _brought_up_to_date(self, starts: Sequence[int], ledger: Ledger) -> list[int]:

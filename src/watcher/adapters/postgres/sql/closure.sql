@@ -250,7 +250,7 @@ WHERE r.upstream IS DISTINCT FROM excluded.upstream;
 
 -- name: freed_downstream
 -- One step against the direction: addresses whose reach is not kept, and may be small enough now: its neighbours, and what
--- is kept of those, are not already too many.
+-- is kept of those, or of their neighbours where it is not kept, are not already too many.
 SELECT f.id
 FROM (
     SELECT DISTINCT e.source_address_id AS id
@@ -266,19 +266,40 @@ FROM (
 CROSS JOIN LATERAL (
     SELECT count(DISTINCT x.id) AS least
     FROM (
-        SELECT DISTINCT e.target_address_id AS id
-        FROM address_lineage AS e
-        WHERE e.source_address_id = f.id AND e.valid_to IS NULL
-        LIMIT :neighbours
-    ) AS n
-    CROSS JOIN LATERAL (
-        SELECT n.id
-        UNION ALL
-        SELECT c.descendant_id
-        FROM address_lineage_closure AS c
-        WHERE c.ancestor_id = n.id AND c.downstream
+        SELECT y.id
+        FROM (
+            SELECT DISTINCT e.target_address_id AS id
+            FROM address_lineage AS e
+            WHERE e.source_address_id = f.id AND e.valid_to IS NULL
+            LIMIT :neighbours
+        ) AS n
+        CROSS JOIN LATERAL (
+            SELECT n.id
+            UNION ALL
+            SELECT c.descendant_id
+            FROM address_lineage_closure AS c
+            WHERE c.ancestor_id = n.id AND c.downstream
+            UNION ALL
+            SELECT z.id
+            FROM address_lineage_reach AS r
+            CROSS JOIN LATERAL (
+                SELECT DISTINCT e.target_address_id AS id
+                FROM address_lineage AS e
+                WHERE e.source_address_id = n.id AND e.valid_to IS NULL
+                LIMIT :neighbours
+            ) AS m
+            CROSS JOIN LATERAL (
+                SELECT m.id
+                UNION ALL
+                SELECT c.descendant_id
+                FROM address_lineage_closure AS c
+                WHERE c.ancestor_id = m.id AND c.downstream
+            ) AS z
+            WHERE r.address_id = n.id AND r.downstream IS NULL
+        ) AS y
+        WHERE y.id <> f.id
+        LIMIT :looked_at
     ) AS x
-    WHERE x.id <> f.id
 ) AS k
 WHERE k.least <= :reach_limit;
 
@@ -298,19 +319,40 @@ FROM (
 CROSS JOIN LATERAL (
     SELECT count(DISTINCT x.id) AS least
     FROM (
-        SELECT DISTINCT e.source_address_id AS id
-        FROM address_lineage AS e
-        WHERE e.target_address_id = f.id AND e.valid_to IS NULL
-        LIMIT :neighbours
-    ) AS n
-    CROSS JOIN LATERAL (
-        SELECT n.id
-        UNION ALL
-        SELECT c.ancestor_id
-        FROM address_lineage_closure AS c
-        WHERE c.descendant_id = n.id AND c.upstream
+        SELECT y.id
+        FROM (
+            SELECT DISTINCT e.source_address_id AS id
+            FROM address_lineage AS e
+            WHERE e.target_address_id = f.id AND e.valid_to IS NULL
+            LIMIT :neighbours
+        ) AS n
+        CROSS JOIN LATERAL (
+            SELECT n.id
+            UNION ALL
+            SELECT c.ancestor_id
+            FROM address_lineage_closure AS c
+            WHERE c.descendant_id = n.id AND c.upstream
+            UNION ALL
+            SELECT z.id
+            FROM address_lineage_reach AS r
+            CROSS JOIN LATERAL (
+                SELECT DISTINCT e.source_address_id AS id
+                FROM address_lineage AS e
+                WHERE e.target_address_id = n.id AND e.valid_to IS NULL
+                LIMIT :neighbours
+            ) AS m
+            CROSS JOIN LATERAL (
+                SELECT m.id
+                UNION ALL
+                SELECT c.ancestor_id
+                FROM address_lineage_closure AS c
+                WHERE c.descendant_id = m.id AND c.upstream
+            ) AS z
+            WHERE r.address_id = n.id AND r.upstream IS NULL
+        ) AS y
+        WHERE y.id <> f.id
+        LIMIT :looked_at
     ) AS x
-    WHERE x.id <> f.id
 ) AS k
 WHERE k.least <= :reach_limit;
 
