@@ -29,7 +29,7 @@ class Terms:
     schedule: str
     soft_seconds: int = 300
     retries: int = 5
-    per_minute: int = 60
+    per_minute: int = 600
 
     @property
     def hard_seconds(self) -> int:
@@ -37,8 +37,8 @@ class Terms:
 
 
 JOBS: Mapping[Job, Terms] = {
-    Job.MAINTAIN_CLOSURE: Terms("* * * * *", per_minute=600),
-    Job.PRUNE_LINEAGE: Terms("17 * * * *", soft_seconds=900, per_minute=6),
+    Job.MAINTAIN_CLOSURE: Terms("* * * * *"),
+    Job.PRUNE_LINEAGE: Terms("17 * * * *", soft_seconds=900, per_minute=60),
     Job.CHECK_FRESHNESS: Terms("*/5 * * * *"),
     Job.CHECK_TIMELINESS: Terms("*/5 * * * *"),
     Job.REFRESH_DAILY_REPORT: Terms("*/5 * * * *", soft_seconds=900),

@@ -31,7 +31,7 @@ def redis(broker_url: str) -> "Redis":
         socket_timeout=SECONDS,
         socket_connect_timeout=SECONDS,
         max_connections=4,
-        retry=Retry(NoBackoff(), 0),
+        retry=Retry(NoBackoff(), 1),  # for a connection that broke while nobody used it
     )
 
 

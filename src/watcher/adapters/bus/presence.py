@@ -32,7 +32,7 @@ class Presence(bootsteps.StartStopStep):
             url_of_client(parent.app.conf.broker_url),
             socket_timeout=1,
             socket_connect_timeout=1,
-            retry=Retry(NoBackoff(), 0),
+            retry=Retry(NoBackoff(), 1),  # for a connection that broke while nobody used it
         )
 
     def start(self, parent: Any) -> None:

@@ -9,7 +9,6 @@ from starlette.responses import Response
 
 from watcher.container import Watcher
 from watcher.domain.durations import Measured
-from watcher.domain.jobs import Job
 from watcher.domain.queues import QueueHealth, QueueState
 from watcher.entrypoints.http.answers import Answer, encoded
 from watcher.entrypoints.http.problems import documented
@@ -32,7 +31,7 @@ class MonitorAnswer:
     in_progress: int
     oldest_age_seconds: float | None
     workers: int
-    task_durations: Mapping[Job, Measured]
+    task_durations: Mapping[str, Measured]
 
     @classmethod
     def of(cls, health: QueueHealth) -> "MonitorAnswer":
@@ -46,7 +45,7 @@ class MonitorAnswer:
             in_progress=health.backlog.in_progress,
             oldest_age_seconds=health.backlog.oldest_seconds,
             workers=health.backlog.workers,
-            task_durations=health.durations,
+            task_durations={str(job): measured for job, measured in health.durations.items()},
         )
 
 
