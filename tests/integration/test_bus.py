@@ -52,7 +52,7 @@ def api(serve: Serve, dsn: str, broker: Broker) -> Iterator[Program]:
 @pytest.fixture
 def wire(api: Program, dsn: str, broker: Broker) -> Iterator[Wire]:
     """Speaks with a Watcher that knows nothing yet, whose Redis was wiped."""
-    asyncio.run(execute(dsn, ";".join((*EMPTYING, "DELETE FROM queue_spell"))))
+    asyncio.run(execute(dsn, ";".join(EMPTYING)))
     with broker.client() as client:
         client.flushall()
     with api.client() as client:
@@ -80,7 +80,13 @@ def worker(api: Program, dsn: str, broker: Broker, tmp_path: Path) -> Iterator[C
             if each.process.returncode is None:
                 assert each.stopped() == 0, each.log
             assert PASSWORD not in each.log
-            assert " ERROR " not in each.log, each.log
+            assert errors(each) == []
+
+
+def errors(program: Program) -> list[str]:
+    """What it logged as an error, but for Celery's word that the broker is gone."""
+    lines = [line for line in program.log.splitlines() if " ERROR " in line]
+    return [line for line in lines if "consumer: Cannot connect to redis://:**@" not in line]
 
 
 def spells(wire: Wire, count: int) -> list[Json]:
@@ -265,7 +271,7 @@ def test_beats_on_one_database_tick_once(ticking: Ticking) -> None:
     for each in ticking.beats:
         assert each.stopped() == 0, each.log
         assert PASSWORD not in each.log
-        assert " ERROR " not in each.log
+        assert errors(each) == []
 
 
 def checks(ticking: Ticking) -> int:

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from urllib.parse import parse_qs, urlencode, urlsplit, urlunsplit
 
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
@@ -26,13 +26,15 @@ def is_redis(broker_url: str) -> bool:
 
 def redis(broker_url: str) -> "Redis":
     """A client of the database that Celery uses; it connects when first asked."""
-    return Redis.from_url(
+    pool = BlockingConnectionPool.from_url(
         url_of_client(broker_url),
+        timeout=SECONDS,
         socket_timeout=SECONDS,
         socket_connect_timeout=SECONDS,
         max_connections=4,
         retry=Retry(NoBackoff(), 1),  # for a connection that broke while nobody used it
     )
+    return Redis.from_pool(pool)
 
 
 def url_of_client(broker_url: str) -> str:
