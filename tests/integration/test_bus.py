@@ -20,10 +20,13 @@ from tests.integration.test_http_checks import stale
 from tests.integration.wire import Json, Wire, answer, problem
 from tests.server import Server, execute, fetch
 from watcher import bus
+from watcher.adapters.bus.application import application
 from watcher.adapters.bus.celery_jobs import MOST_WAITING, CeleryJobs
 from watcher.adapters.bus.connection import redis
+from watcher.adapters.bus.declared_queues import DeclaredQueues
 from watcher.adapters.bus.redis_durations import RedisDurations
-from watcher.domain.jobs import Job
+from watcher.domain.jobs import JOBS, Job
+from watcher.domain.queues import Backlog, BrokerUnavailable
 from watcher.settings import Settings
 
 SECONDS = 20.0
@@ -223,6 +226,26 @@ def test_announcing_costs_microseconds_whether_the_broker_is_there_or_not(
     with capsys.disabled():
         print(f"\nAnnouncing takes {there:.1f} us, {gone:.1f} us without the broker.")  # noqa: T201
     assert max(there, gone) < 200
+
+
+def test_of_any_broker_the_lengths_of_the_queues_are_known(wire: Wire, broker: Broker) -> None:
+    settings = Settings(broker_url=SecretStr(broker.url))
+    queues = DeclaredQueues(application(broker.url, JOBS, settings.schedule, impatient=True))
+
+    def backlog() -> Backlog:
+        return asyncio.run(queues.backlog(datetime.now(UTC)))
+
+    for minutes in range(5, 8):
+        wire.post("/timeliness", {"lookback_minutes": minutes})
+    until(lambda: backlog().pending == 3, SECONDS, "the messages")
+    assert backlog().queues == {"celery": 3, "scheduled": 0}
+    assert asyncio.run(queues.obstacles()) == []
+    broker.kill()
+    with pytest.raises(BrokerUnavailable):
+        backlog()
+    (obstacle,) = asyncio.run(queues.obstacles())
+    assert PASSWORD not in obstacle
+    broker.start()
 
 
 def microseconds(jobs: CeleryJobs, times: int) -> float:

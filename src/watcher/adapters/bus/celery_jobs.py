@@ -4,7 +4,7 @@ import logging
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from time import monotonic
+from time import monotonic, sleep
 from typing import TypeAlias
 
 from celery import Celery
@@ -70,12 +70,12 @@ class CeleryJobs:
         while not self._closed or self._waiting:
             self._news.wait()
             if not self._closed:
-                threading.Event().wait(WINDOW_SECONDS)
+                sleep(WINDOW_SECONDS)
             self._news.clear()
             if not self._sent(app):
                 if self._closed:
                     break
-                threading.Event().wait(REST_SECONDS)
+                sleep(REST_SECONDS)
                 self._news.set()
         self._disconnected()
 
