@@ -176,7 +176,7 @@ def test_very_long_queues_are_counted_and_only_looked_into(wire: Wire, broker: B
 @pytest.mark.parametrize("away", ["kill", "freeze"])
 def test_without_its_broker_the_api_serves_and_says_so(wire: Wire, broker: Broker, away: str) -> None:
     ready = answer(wire.client.get("/health/ready"), 200)
-    assert ready == {"status": "ok", "impaired": []}
+    assert ready == {"status": "ok"}
     getattr(broker, away)()
     began = time.monotonic()
     problem(wire.client.post("/celery/monitor-queue"), 503, "broker-unavailable")
@@ -185,7 +185,7 @@ def test_without_its_broker_the_api_serves_and_says_so(wire: Wire, broker: Broke
     assert ready["status"] == "ok"
     assert "The broker is not available" in ready["impaired"][0]
     broker.thaw() if away == "freeze" else broker.start()
-    until(lambda: answer(wire.client.get("/health/ready"), 200)["impaired"] == [], SECONDS, "the broker")
+    until(lambda: "impaired" not in answer(wire.client.get("/health/ready"), 200), SECONDS, "the broker")
     health(wire)
 
 

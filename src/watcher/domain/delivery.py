@@ -54,6 +54,7 @@ class PerformJob:
         """Raises what the job raises; the message is then to be tried again, or `ended`."""
         now = self.clock.now()
         if not await self._its_tick(delivery, now):
+            await self.attempts.ended(delivery.message)
             return Performed.TAKEN_BY_ANOTHER
         if given_up(await self.attempts.begun(delivery.message, delivery.job, now), delivery.retries):
             await self.attempts.ended(delivery.message)

@@ -24,7 +24,7 @@ class StatusAnswer:
 
 @dataclass(frozen=True, slots=True)
 class ReadyAnswer:
-    """`impaired` says what is missing without which requests are served all the same."""
+    """`impaired`, where it is there, says what is missing without which requests are served all the same."""
 
     status: Literal["ok"] = "ok"
     impaired: list[str] = field(default_factory=list)
@@ -53,7 +53,7 @@ def router(watcher: Watcher) -> APIRouter:
         """
         obstacles, impaired = await gather(watcher.probes.obstacles(), watcher.broker.obstacles())
         if not obstacles:
-            return Answer(encoded(ReadyAnswer(impaired=list(impaired))))
+            return Answer(encoded(ReadyAnswer(impaired=list(impaired))) if impaired else OK)
         return ProblemAnswer(
             plain_problem(503, " ".join(obstacles)), {"Retry-After": str(RETRY_AFTER_SECONDS)}
         )
