@@ -51,5 +51,12 @@ class DeclaredQueues:
             return {each.value: self._length(channel, each) for each in Queue}
 
     def _length(self, channel: Any, queue: Queue) -> int:
-        self._app.amqp.queues[queue.value](channel).declare()
-        return int(channel.queue_declare(queue.value, passive=True).message_count)
+        known = self._app.amqp.queues[queue.value]
+        declared = channel.queue_declare(
+            queue=known.name,
+            durable=known.durable,
+            exclusive=known.exclusive,
+            auto_delete=known.auto_delete,
+            arguments=known.queue_arguments,
+        )
+        return int(declared.message_count)

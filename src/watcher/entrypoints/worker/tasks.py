@@ -90,6 +90,5 @@ def _retry(task: Task[Any, Any], runtime: Runtime, delivery: Delivery, error: Ex
             log.info("%s: %s", delivery.job, still)
         return
     longest = min(FIRST_RETRY_SECONDS * 2**delivery.retries, LONGEST_RETRY_SECONDS)
-    # A retry belongs to the tick of its first sending.
-    headers = {SENT_AT: delivery.ticked_at.timestamp()} if delivery.ticked_at else {}
-    raise task.retry(countdown=uniform(longest / 2, longest), headers=headers)  # noqa: S311 (spreads load)
+    # The retry keeps the headers, and with them its tick.
+    raise task.retry(countdown=uniform(longest / 2, longest))  # noqa: S311 (spreads load, hides nothing)
