@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from tests.broker import PASSWORD, Broker, private_broker
 from tests.contract.world import EMPTYING
 from tests.integration.conftest import Serve
-from tests.integration.programs import Program, free_port, program, until
+from tests.integration.programs import WATCHER, Program, free_port, program, until
 from tests.integration.test_http_checks import stale
 from tests.integration.wire import Json, Wire, answer, problem
 from tests.server import Server, execute, fetch
@@ -47,7 +47,7 @@ def dsn(postgres: Server, template: str) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def api(serve: Serve, dsn: str, broker: Broker) -> Iterator[Program]:
     limits = {"queue_warning": "10", "queue_critical": "20"}
-    with serve(dsn, workers="2", broker_url=broker.url, log_level="debug", **limits) as api:
+    with serve(dsn, ready=True, workers="2", broker_url=broker.url, log_level="debug", **limits) as api:
         yield api
         assert PASSWORD not in api.log
 
@@ -67,7 +67,7 @@ def worker(api: Program, dsn: str, broker: Broker, tmp_path: Path) -> Iterator[C
     """Starts a worker; the API is there first."""
     assert api.url
     with ExitStack() as stack:
-        workers = []
+        workers: list[Program] = []
 
         def start() -> Program:
             log = tmp_path / f"worker-{len(workers)}"
@@ -275,7 +275,9 @@ def ticking(postgres: Server, template: str, tmp_path_factory: pytest.TempPathFa
                 "log_level": "debug",
                 "schedule_check_freshness": "* * * * *",
             }
-            return stack.enter_context(program(logs / name, *arguments, database_url=dsn, **settings))
+            return stack.enter_context(
+                program(logs / name, *arguments, port=None, script=WATCHER, database_url=dsn, **settings)
+            )
 
         start("worker", "worker", "--concurrency", "3")
         yield Ticking(dsn, broker.url, [start("one", "beat"), start("two", "beat")], time.time())

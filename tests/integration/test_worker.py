@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -68,7 +68,8 @@ def announce(broker: Broker) -> Iterator[Announce]:
 def odd(log: Path, dsn: str, broker: Broker, **settings: str) -> AbstractContextManager[Program]:
     settings = {"worker_concurrency": "2", "database_timeout": "100", "log_level": "debug"} | settings
     script = [str(Path(odd_worker.__file__))]
-    return program(log, str(VISIBILITY), script=script, database_url=dsn, broker_url=broker.url, **settings)
+    settings |= {"database_url": dsn, "broker_url": broker.url}
+    return program(log, str(VISIBILITY), port=None, script=script, **settings)
 
 
 def begun(dsn: str, oddity: int) -> list[int]:
@@ -81,6 +82,14 @@ def at_work(dsn: str) -> list[tuple[object, ...]]:
     return asyncio.run(fetch(dsn, "SELECT job, attempts FROM job_attempt"))
 
 
+def settled_once(dsn: str, oddities: Iterable[int]) -> None:
+    """Waits until jobs with each of these oddities were begun and no message is at work; each was begun once."""
+    oddities = list(oddities)
+    until(lambda: all(begun(dsn, each) for each in oddities) and not at_work(dsn), SECONDS, f"{oddities}")
+    time.sleep(0.3)
+    assert [len(begun(dsn, each)) for each in oddities] == [1] * len(oddities)
+
+
 def settled(dsn: str, oddity: int, times: int) -> None:
     """Waits until jobs with this oddity were begun so often and no message is at work; they are not begun more often."""
     until(lambda: len(begun(dsn, oddity)) >= times and not at_work(dsn), SECONDS, f"oddity {oddity}")
@@ -91,8 +100,7 @@ def settled(dsn: str, oddity: int, times: int) -> None:
 def test_every_job_is_done(worker: Program, odd_database: str, announce: Announce) -> None:
     for number, job in enumerate(Job, 100):
         announce(number, job)
-    for number, _ in enumerate(Job, 100):
-        settled(odd_database, number, 1)
+    settled_once(odd_database, range(100, 100 + len(Job)))
     assert "ERROR" not in worker.log
 
 
@@ -163,8 +171,7 @@ def test_durations_are_those_of_all_processes(broker: Broker, odd_database: str,
     before = measured(broker)
     for number in range(200, 220):
         announce(number)
-    for number in range(200, 220):
-        settled(odd_database, number, 1)
+    settled_once(odd_database, range(200, 220))
     found = measured(broker)
     assert len({pid for number in range(200, 220) for pid in begun(odd_database, number)}) == 2
     assert found.count == before.count + 20
