@@ -7,11 +7,15 @@ from dataclasses import dataclass
 from dependency_injector import containers, providers
 from dependency_injector.providers import Provider
 
+from watcher import bus
 from watcher.adapters.coalesced import CoalescedExecutions, CoalescedLineage, CoalescedPipelines
-from watcher.adapters.in_process_jobs import InProcessJobs
+from watcher.adapters.cron import CronSchedule
+from watcher.adapters.in_process_jobs import InProcessJobs, InProcessQueues
 from watcher.adapters.memory.addresses import MemoryAddresses, MemoryAddressTypes
+from watcher.adapters.memory.attempts import MemoryAttempts
 from watcher.adapters.memory.closure import MemoryClosure
 from watcher.adapters.memory.daily_report import MemoryDailyReport
+from watcher.adapters.memory.durations import MemoryDurations
 from watcher.adapters.memory.edges import MemoryEdges
 from watcher.adapters.memory.executions import MemoryExecutions
 from watcher.adapters.memory.late_runs import MemoryLateRuns
@@ -19,10 +23,13 @@ from watcher.adapters.memory.lineage import MemoryLineage
 from watcher.adapters.memory.lineage_graph import MemoryLineageGraph
 from watcher.adapters.memory.pipelines import MemoryPipelines, MemoryPipelineTypes
 from watcher.adapters.memory.probes import MemoryProbes
+from watcher.adapters.memory.queue_spells import MemoryQueueSpells
 from watcher.adapters.memory.retention import MemoryRetention
 from watcher.adapters.memory.stale_spells import MemoryStaleSpells
+from watcher.adapters.memory.ticks import MemoryTicks
 from watcher.adapters.postgres.address_types import PostgresAddressTypes
 from watcher.adapters.postgres.addresses import PostgresAddresses
+from watcher.adapters.postgres.attempts import PostgresAttempts
 from watcher.adapters.postgres.closure import PostgresClosure
 from watcher.adapters.postgres.daily_report import PostgresDailyReport
 from watcher.adapters.postgres.database import Database
@@ -32,24 +39,31 @@ from watcher.adapters.postgres.lineage import PostgresLineage
 from watcher.adapters.postgres.lineage_graph import PostgresLineageGraph
 from watcher.adapters.postgres.pipeline_types import PostgresPipelineTypes
 from watcher.adapters.postgres.pipelines import PostgresPipelines
+from watcher.adapters.postgres.queue_spells import PostgresQueueSpells
 from watcher.adapters.postgres.retention import PostgresRetention
 from watcher.adapters.postgres.schema import PostgresProbes
 from watcher.adapters.postgres.stale_spells import PostgresStaleSpells
+from watcher.adapters.postgres.ticks import PostgresTicks
 from watcher.adapters.system_clock import SystemClock
 from watcher.domain.address import Addresses, ChangeAddress, DeclareAddress
 from watcher.domain.address_type import AddressTypes, ChangeAddressType, DeclareAddressType
+from watcher.domain.attempts import Attempts
 from watcher.domain.clock import Clock
 from watcher.domain.closure import REACH_LIMIT, Closure, MaintainClosure, RebuildClosure
+from watcher.domain.delivery import PerformJob
+from watcher.domain.durations import Durations
 from watcher.domain.executions import EndExecution, Executions, StartExecution
 from watcher.domain.freshness import CheckFreshness, StaleSpells
 from watcher.domain.health import Probes
-from watcher.domain.jobs import Job, Jobs
+from watcher.domain.jobs import JOBS, Job, Jobs, Stepwise, Whole, Work
 from watcher.domain.lineage import DeclareLineage, Lineage, PruneLineage
 from watcher.domain.lineage_graph import LineageGraph
 from watcher.domain.pipeline import ChangePipeline, DeclarePipeline, Pipelines
 from watcher.domain.pipeline_type import ChangePipelineType, DeclarePipelineType, PipelineTypes
+from watcher.domain.queues import Limits, MonitorQueues, Queues, QueueSpells
 from watcher.domain.report import DailyReport, RefreshDailyReport
 from watcher.domain.retention import CleanUp, Retention
+from watcher.domain.schedule import Schedule, Ticks
 from watcher.domain.timeliness import CheckTimeliness, LateRuns
 from watcher.settings import MEMORY, Settings
 
@@ -90,6 +104,8 @@ class Watcher:
     daily_report: DailyReport
     retention: Retention
     probes: Probes
+    monitor_queues: MonitorQueues
+    broker: Probes
 
 
 def dsn(settings: Settings) -> str:
@@ -103,11 +119,17 @@ def _store(settings: Settings) -> str:
     return "memory" if dsn(settings) == MEMORY else "postgres"
 
 
+def _task_bus(settings: Settings) -> str:
+    """Who does the work: a store in memory is known to this process alone."""
+    return "in_process" if settings.broker_url is None or _store(settings) == "memory" else "celery"
+
+
 class Container(containers.DeclarativeContainer):
     """One graph for each process and store. `settings` has to be given; anything may be overridden."""
 
     settings: Provider[Settings] = providers.Dependency(instance_of=Settings)
     store: Provider[str] = providers.Callable(_store, settings)
+    task_bus: Provider[str] = providers.Callable(_task_bus, settings)
     clock: Provider[Clock] = providers.Singleton(SystemClock)
     reach_limit: Provider[int] = providers.Object(REACH_LIMIT)
 
@@ -209,17 +231,82 @@ class Container(containers.DeclarativeContainer):
     refresh_daily_report = providers.Singleton(RefreshDailyReport, daily_report)
     check_freshness = providers.Singleton(CheckFreshness, stale_spells, clock)
     check_timeliness = providers.Singleton(CheckTimeliness, late_runs, clock)
-    jobs: Provider[Jobs] = providers.Singleton(
-        InProcessJobs,
-        providers.Dict(
-            {
-                Job.MAINTAIN_CLOSURE: maintain_closure.provided.step,
-                Job.PRUNE_LINEAGE: prune_lineage,
-                Job.CHECK_FRESHNESS: check_freshness,
-                Job.CHECK_TIMELINESS: check_timeliness,
-                Job.REFRESH_DAILY_REPORT: refresh_daily_report,
-            }
+    schedule: Provider[Schedule] = providers.Singleton(CronSchedule, settings.provided.schedule)
+    ticks: Provider[Ticks] = providers.Selector(
+        store,
+        memory=providers.Singleton(MemoryTicks),
+        postgres=providers.Singleton(PostgresTicks, database),
+    )
+    attempts: Provider[Attempts] = providers.Selector(
+        store,
+        memory=providers.Singleton(MemoryAttempts),
+        postgres=providers.Singleton(PostgresAttempts, database),
+    )
+    queue_spells: Provider[QueueSpells] = providers.Selector(
+        store,
+        memory=providers.Singleton(MemoryQueueSpells),
+        postgres=providers.Singleton(PostgresQueueSpells, database),
+    )
+    durations: Provider[Durations] = providers.Selector(
+        task_bus,
+        in_process=providers.Singleton(MemoryDurations),
+        celery=providers.Singleton(bus.durations, settings),
+    )
+    queues: Provider[Queues] = providers.Selector(
+        task_bus,
+        in_process=providers.Singleton(InProcessQueues),
+        celery=providers.Singleton(bus.queues, settings),
+    )
+    monitor_queues = providers.Singleton(
+        MonitorQueues,
+        queues,
+        durations,
+        queue_spells,
+        clock,
+        providers.Singleton(Limits, settings.provided.queue_warning, settings.provided.queue_critical),
+    )
+    work: Provider[dict[Job, Work]] = providers.Dict(
+        {
+            Job.MAINTAIN_CLOSURE: providers.Singleton(Stepwise, maintain_closure.provided.step),
+            Job.PRUNE_LINEAGE: providers.Singleton(Whole, prune_lineage),
+            Job.CHECK_FRESHNESS: providers.Singleton(Whole, check_freshness),
+            Job.CHECK_TIMELINESS: providers.Singleton(Whole, check_timeliness),
+            Job.REFRESH_DAILY_REPORT: providers.Singleton(Whole, refresh_daily_report),
+            Job.MONITOR_QUEUES: providers.Singleton(Whole, monitor_queues),
+        }
+    )
+    jobs: Provider[Jobs] = providers.Selector(
+        task_bus,
+        in_process=providers.Singleton(
+            InProcessJobs,
+            work,
+            schedule=schedule,
+            ticks=ticks,
+            durations=durations,
+            clock=clock,
+            queues=queues,
         ),
+        celery=providers.Singleton(bus.jobs, settings),
+    )
+    broker: Provider[Probes] = providers.Selector(
+        task_bus,
+        in_process=providers.Singleton(MemoryProbes),
+        celery=providers.Singleton(bus.probes, settings),
+    )
+    background: Provider[bus.Background] = providers.Singleton(
+        bus.Background,
+        providers.Singleton(
+            PerformJob,
+            work=work,
+            schedule=schedule,
+            ticks=ticks,
+            attempts=attempts,
+            jobs=jobs,
+            clock=clock,
+            terms=providers.Object(JOBS),
+        ),
+        durations,
+        clock,
     )
     watcher: Provider[Watcher] = providers.Singleton(
         Watcher,
@@ -255,16 +342,28 @@ class Container(containers.DeclarativeContainer):
         daily_report=daily_report,
         retention=retention,
         probes=probes,
+        monitor_queues=monitor_queues,
+        broker=broker,
     )
 
 
 @asynccontextmanager
 async def working(container: Container) -> AsyncIterator[Watcher]:
-    """The graph's `Watcher`, with its background work done in this process; at the end everything is closed."""
+    """The graph's `Watcher`, with its background work done in this process unless a bus is there for that.
+
+    At the end everything is closed.
+    """
     async with closing(container) as watcher:
         jobs = container.jobs()
         async with jobs.sweeping() if isinstance(jobs, InProcessJobs) else nullcontext():
             yield watcher
+
+
+@asynccontextmanager
+async def working_off(container: Container) -> AsyncIterator[bus.Background]:
+    """What a worker needs of the graph; at the end everything is closed."""
+    async with closing(container):
+        yield container.background()
 
 
 @asynccontextmanager
@@ -276,5 +375,7 @@ async def closing(container: Container) -> AsyncIterator[Watcher]:
         jobs = container.jobs()
         if isinstance(jobs, InProcessJobs):
             await jobs.close()
+        if container.task_bus() == "celery":
+            await bus.closed(jobs, container.queues(), container.durations(), container.broker())
         if container.store() == "postgres":
             await container.database().close()

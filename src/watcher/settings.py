@@ -1,10 +1,13 @@
 """Every setting, named once. Each is the environment variable `WATCHER_<NAME>`, or a line of `.env`."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from watcher.domain.jobs import JOBS, Job
 
 SCHEMES = ("postgresql://", "postgres://")
 MEMORY = "memory://"
@@ -61,6 +64,42 @@ class Settings(BaseSettings):
             ge=90, le=36_500, description="Days for which `watcher cleanup` keeps executions, by their end."
         ),
     ] = 400
+    broker_url: Annotated[
+        SecretStr | None,
+        Field(
+            description="Broker of background work, e.g. `redis://:password@host:6379/0`; without one the API does "
+            "it itself."
+        ),
+    ] = None
+    worker_concurrency: Annotated[
+        int, Field(ge=1, le=256, description="Processes of one `watcher worker`: jobs it does at a time.")
+    ] = 2
+    schedule_maintain_closure: Annotated[
+        str,
+        Field(description="When the closure of lineage is brought up to date, as a cron expression in UTC."),
+    ] = JOBS[Job.MAINTAIN_CLOSURE].schedule
+    schedule_prune_lineage: Annotated[
+        str, Field(description="When lineage beyond its retention is forgotten, as a cron expression in UTC.")
+    ] = JOBS[Job.PRUNE_LINEAGE].schedule
+    schedule_check_freshness: Annotated[
+        str, Field(description="When stale data is looked for, as a cron expression in UTC.")
+    ] = JOBS[Job.CHECK_FRESHNESS].schedule
+    schedule_check_timeliness: Annotated[
+        str, Field(description="When late runs are looked for, as a cron expression in UTC.")
+    ] = JOBS[Job.CHECK_TIMELINESS].schedule
+    schedule_refresh_daily_report: Annotated[
+        str, Field(description="When the daily report is prepared, as a cron expression in UTC.")
+    ] = JOBS[Job.REFRESH_DAILY_REPORT].schedule
+    schedule_monitor_queues: Annotated[
+        str,
+        Field(description="When the queues of background work are looked at, as a cron expression in UTC."),
+    ] = JOBS[Job.MONITOR_QUEUES].schedule
+    queue_warning: Annotated[
+        int, Field(ge=1, description="Pending messages from which on the queues are in the state `warning`.")
+    ] = 50
+    queue_critical: Annotated[
+        int, Field(ge=1, description="Pending messages from which on the queues are in the state `critical`.")
+    ] = 100
     data_dir: Annotated[
         Path | None,
         Field(
@@ -80,3 +119,39 @@ class Settings(BaseSettings):
         if url is not None and not url.get_secret_value().startswith((*SCHEMES, MEMORY)):
             raise ValueError("must look like postgresql://user:password@host:port/database")
         return url
+
+    @field_validator("broker_url")
+    @classmethod
+    def _is_a_broker(cls, url: SecretStr | None) -> SecretStr | None:
+        """Nor must this one."""
+        if url is None or not url.get_secret_value():
+            return None
+        scheme, separator, _ = url.get_secret_value().partition("://")
+        if not separator or not scheme:
+            raise ValueError("must look like redis://:password@host:6379/0")
+        return url
+
+    @field_validator(*(f"schedule_{job}" for job in Job))
+    @classmethod
+    def _is_a_schedule(cls, expression: str) -> str:
+        """Read as Celery will read it; what is not set is not checked, and needs no Celery."""
+        from celery.schedules import ParseException, crontab
+
+        fields = " ".join(expression.split())
+        try:
+            crontab.from_string(fields)
+        except (ValueError, ParseException) as error:
+            reason = "five fields are needed" if len(fields.split()) != 5 else str(error).rstrip(".")
+            raise ValueError(f"{expression!r} is not a cron expression: {reason}") from None
+        return fields
+
+    @model_validator(mode="after")
+    def _warns_before_it_is_critical(self) -> "Settings":
+        if self.queue_warning > self.queue_critical:
+            raise ValueError("WATCHER_QUEUE_WARNING must not be more than WATCHER_QUEUE_CRITICAL")
+        return self
+
+    @property
+    def schedule(self) -> Mapping[Job, str]:
+        """The cron expression of each job."""
+        return {job: getattr(self, f"schedule_{job}") for job in Job}

@@ -23,6 +23,9 @@ from watcher.domain.timeliness import LateRun, LateRunFilter
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 TABLES = (
+    "job_tick",
+    "job_attempt",
+    "queue_spell",
     "pipeline_day",
     "freshness_pipeline_log",
     "timeliness_pipeline_execution_log",

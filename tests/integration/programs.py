@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -33,10 +33,20 @@ def until(condition: Callable[[], bool], seconds: float, what: str) -> None:
         time.sleep(POLL_SECONDS)
 
 
-class Program:
-    """`watcher` with these arguments. `url` is where it is to listen."""
+WATCHER = ("-m", "watcher")
 
-    def __init__(self, arguments: list[str], log: Path, settings: dict[str, str], port: int) -> None:
+
+class Program:
+    """`watcher` with these arguments, or a script of the tests. `url` is where it is to listen."""
+
+    def __init__(
+        self,
+        arguments: list[str],
+        log: Path,
+        settings: dict[str, str],
+        port: int,
+        script: Sequence[str] = WATCHER,
+    ) -> None:
         self.url = f"http://127.0.0.1:{port}"
         self.port = port
         self._log = log
@@ -44,7 +54,7 @@ class Program:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("WATCHER_")}
         with log.open("wb") as file:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "watcher", *arguments],
+                [sys.executable, *script, *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=subprocess.STDOUT,
@@ -111,10 +121,16 @@ def _gone_is_fine() -> Iterator[None]:
 
 
 @contextmanager
-def program(log: Path, *arguments: str, port: int | None = None, **settings: str) -> Iterator[Program]:
+def program(
+    log: Path,
+    *arguments: str,
+    port: int | None = None,
+    script: Sequence[str] = WATCHER,
+    **settings: str,
+) -> Iterator[Program]:
     """`watcher` with these arguments and `WATCHER_` settings; nothing of it is left after the block."""
     environment = {f"WATCHER_{name.upper()}": value for name, value in settings.items()}
-    running = Program(list(arguments), log, environment, port or free_port())
+    running = Program(list(arguments), log, environment, port or free_port(), script)
     try:
         yield running
     finally:

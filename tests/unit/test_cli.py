@@ -35,7 +35,7 @@ def no_settings_of_the_machine(
 
 
 def test_these_are_the_commands() -> None:
-    assert sorted(PROGRAM.commands) == ["api", "cleanup", "lineage", "migrate", "up"]
+    assert sorted(PROGRAM.commands) == ["api", "beat", "cleanup", "lineage", "migrate", "up", "worker"]
     assert sorted(LINEAGE.commands) == ["prune", "rebuild", "verify"]
 
 
@@ -129,3 +129,34 @@ def test_the_schema_can_be_printed_without_a_database() -> None:
 
     assert code == 0
     assert "CREATE TABLE pipeline_execution (" in said
+
+
+@pytest.mark.parametrize("expression", ["", "* * * *", "61 * * * *", "0 0 31 2 *", "often", "*/0 * * * *"])
+def test_a_schedule_that_is_none_is_named_at_the_start(expression: str) -> None:
+    code, said = _run("api", WATCHER_SCHEDULE_CHECK_FRESHNESS=expression)
+
+    assert code == 1
+    assert f"WATCHER_SCHEDULE_CHECK_FRESHNESS: {expression!r} is not a cron expression: " in said
+
+
+@pytest.mark.parametrize("command", ["worker", "beat"])
+def test_without_a_broker_it_says_where_to_name_one(command: str) -> None:
+    code, said = _run(command, WATCHER_DATABASE_URL="postgresql://nobody@nowhere/nothing")
+
+    assert code == 1
+    assert "WATCHER_BROKER_URL" in said
+
+
+def test_a_bad_broker_is_refused_without_repeating_it() -> None:
+    code, said = _run("worker", WATCHER_BROKER_URL="secret@host")
+
+    assert code == 1
+    assert "WATCHER_BROKER_URL: must look like redis://" in said
+    assert "secret" not in said
+
+
+def test_a_warning_comes_before_what_is_critical() -> None:
+    code, said = _run("beat", WATCHER_QUEUE_WARNING="5", WATCHER_QUEUE_CRITICAL="4")
+
+    assert code == 1
+    assert "cannot go on: WATCHER_QUEUE_WARNING must not be more than WATCHER_QUEUE_CRITICAL" in said

@@ -2,19 +2,23 @@
 
 import logging
 from asyncio import CancelledError, Event, create_task, sleep, wait_for
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from watcher.adapters import in_process_jobs
-from watcher.adapters.in_process_jobs import RETRIES, InProcessJobs
+from watcher.adapters.in_process_jobs import RETRIES, InProcessJobs, InProcessQueues
+from watcher.adapters.memory.durations import MemoryDurations
+from watcher.adapters.memory.ticks import MemoryTicks
+from watcher.adapters.system_clock import SystemClock
 from watcher.domain.errors import StoreBusy
-from watcher.domain.jobs import Job
+from watcher.domain.jobs import Job, Progress, Work
 
 MAINTAIN, PRUNE = Job.MAINTAIN_CLOSURE, Job.PRUNE_LINEAGE
 
 
-class Work:
+class Diary:
     """Two jobs that write down when they run; maintaining waits at a gate, and may fail a few times first."""
 
     def __init__(self) -> None:
@@ -26,7 +30,7 @@ class Work:
         self.broken_off = 0
         self.often = Event()
 
-    async def maintain(self) -> int:
+    async def maintain(self) -> Progress:
         self.done.append(MAINTAIN)
         if len(self.done) > 3:
             self.often.set()
@@ -37,23 +41,49 @@ class Work:
             raise
         if self.failures:
             raise self.failures.pop(0)
-        return self.steps.pop() if self.steps else 0
+        return Progress.MORE if self.steps and self.steps.pop() else Progress.DONE
 
-    async def prune(self) -> int:
+    async def prune(self) -> Progress:
         self.done.append(PRUNE)
-        return 0
+        return Progress.DONE
+
+
+class Moments:
+    """A schedule that ticks every few milliseconds, or only once in a long while; in the year in which it is asked."""
+
+    def __init__(self, **seconds: float) -> None:
+        self._seconds = seconds
+
+    def following(self, job: Job, after: datetime) -> datetime | None:
+        return after + timedelta(seconds=self._seconds[job]) if job in self._seconds else None
+
+    def latest(self, job: Job, at: datetime) -> datetime | None:
+        raise NotImplementedError(job, at)
+
+
+def in_process(
+    work: Mapping[Job, Work], schedule: Moments, ticks: MemoryTicks | None = None
+) -> InProcessJobs:
+    return InProcessJobs(
+        work,
+        schedule=schedule,
+        ticks=ticks or MemoryTicks(),
+        durations=MemoryDurations(),
+        clock=SystemClock(),
+        queues=InProcessQueues(),
+    )
 
 
 @pytest.fixture
-def work() -> Work:
-    return Work()
+def work() -> Diary:
+    return Diary()
 
 
 @pytest.fixture
-async def jobs(work: Work, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[InProcessJobs]:
+async def jobs(work: Diary, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[InProcessJobs]:
     monkeypatch.setattr(in_process_jobs, "FIRST_RETRY_SECONDS", 0.0)
     monkeypatch.setattr(in_process_jobs, "DELAY_SECONDS", 0.0)
-    jobs = InProcessJobs({MAINTAIN: work.maintain, PRUNE: work.prune})
+    jobs = in_process({MAINTAIN: work.maintain, PRUNE: work.prune}, Moments())
     yield jobs
     await jobs.close()
 
@@ -63,14 +93,14 @@ async def settled() -> None:
         await sleep(0)
 
 
-async def test_what_is_announced_is_done_soon_and_once(jobs: InProcessJobs, work: Work) -> None:
+async def test_what_is_announced_is_done_soon_and_once(jobs: InProcessJobs, work: Diary) -> None:
     jobs.announce(MAINTAIN)
     assert work.done == []
     await wait_for(jobs.idle(), 1)
     assert work.done == [MAINTAIN]
 
 
-async def test_who_announces_waits_for_nothing(jobs: InProcessJobs, work: Work) -> None:
+async def test_who_announces_waits_for_nothing(jobs: InProcessJobs, work: Diary) -> None:
     work.gate.clear()
     for _ in range(1_000):
         jobs.announce(MAINTAIN)
@@ -78,7 +108,7 @@ async def test_who_announces_waits_for_nothing(jobs: InProcessJobs, work: Work) 
     assert work.done == [MAINTAIN]
 
 
-async def test_what_is_announced_while_it_runs_is_done_once_more(jobs: InProcessJobs, work: Work) -> None:
+async def test_what_is_announced_while_it_runs_is_done_once_more(jobs: InProcessJobs, work: Diary) -> None:
     work.gate.clear()
     jobs.announce(MAINTAIN)
     await settled()
@@ -89,7 +119,7 @@ async def test_what_is_announced_while_it_runs_is_done_once_more(jobs: InProcess
     assert work.done == [MAINTAIN, MAINTAIN]
 
 
-async def test_jobs_are_done_one_after_the_other(jobs: InProcessJobs, work: Work) -> None:
+async def test_jobs_are_done_one_after_the_other(jobs: InProcessJobs, work: Diary) -> None:
     work.gate.clear()
     jobs.announce(MAINTAIN)
     jobs.announce(PRUNE)
@@ -100,14 +130,14 @@ async def test_jobs_are_done_one_after_the_other(jobs: InProcessJobs, work: Work
     assert work.done == [MAINTAIN, PRUNE]
 
 
-async def test_after_a_rest_it_goes_on(jobs: InProcessJobs, work: Work) -> None:
+async def test_after_a_rest_it_goes_on(jobs: InProcessJobs, work: Diary) -> None:
     for _ in range(3):
         jobs.announce(MAINTAIN)
         await wait_for(jobs.idle(), 1)
     assert work.done == [MAINTAIN] * 3
 
 
-async def test_work_goes_on_until_nothing_was_left(jobs: InProcessJobs, work: Work) -> None:
+async def test_work_goes_on_until_nothing_was_left(jobs: InProcessJobs, work: Diary) -> None:
     work.steps = [1, 200, 200]
     jobs.announce(MAINTAIN)
     await wait_for(jobs.idle(), 1)
@@ -118,14 +148,14 @@ async def test_nothing_announced_is_nothing_to_wait_for(jobs: InProcessJobs) -> 
     await wait_for(jobs.idle(), 1)
 
 
-async def test_a_store_that_is_busy_is_tried_again(jobs: InProcessJobs, work: Work) -> None:
+async def test_a_store_that_is_busy_is_tried_again(jobs: InProcessJobs, work: Diary) -> None:
     work.failures = [StoreBusy("somebody is at it")] * 2
     jobs.announce(MAINTAIN)
     await wait_for(jobs.idle(), 1)
     assert work.done == [MAINTAIN] * 3
 
 
-async def test_a_store_that_stays_away_is_left_to_the_next_sweep(jobs: InProcessJobs, work: Work) -> None:
+async def test_a_store_that_stays_away_is_left_to_the_next_sweep(jobs: InProcessJobs, work: Diary) -> None:
     work.failures = [StoreBusy("somebody is at it")] * 100
     jobs.announce(MAINTAIN)
     jobs.announce(PRUNE)
@@ -134,7 +164,7 @@ async def test_a_store_that_stays_away_is_left_to_the_next_sweep(jobs: InProcess
 
 
 async def test_a_mistake_is_logged_and_survived(
-    jobs: InProcessJobs, work: Work, caplog: pytest.LogCaptureFixture
+    jobs: InProcessJobs, work: Diary, caplog: pytest.LogCaptureFixture
 ) -> None:
     work.failures = [ValueError("a mistake")]
     jobs.announce(MAINTAIN)
@@ -151,7 +181,7 @@ async def test_a_mistake_is_logged_and_survived(
 
 
 async def test_closing_breaks_off_what_is_under_way_and_starts_nothing_more(
-    jobs: InProcessJobs, work: Work
+    jobs: InProcessJobs, work: Diary
 ) -> None:
     work.gate.clear()
     jobs.announce(MAINTAIN)
@@ -169,19 +199,21 @@ async def test_closing_what_never_worked_is_nothing(jobs: InProcessJobs) -> None
 
 
 async def test_a_sweep_finds_every_job_at_once_and_again_and_again(
-    jobs: InProcessJobs, work: Work, monkeypatch: pytest.MonkeyPatch
+    work: Diary, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(in_process_jobs, "SWEEP_SECONDS", {MAINTAIN: 0.001, PRUNE: 3_600.0})
+    monkeypatch.setattr(in_process_jobs, "DELAY_SECONDS", 0.0)
+    schedule = Moments(maintain_closure=0.001, prune_lineage=3_600.0)
+    jobs = in_process({MAINTAIN: work.maintain, PRUNE: work.prune}, schedule)
     async with jobs.sweeping():
         await wait_for(work.often.wait(), 1)
     assert work.done.count(PRUNE) == 1
-    await settled()
+    await wait_for(jobs.idle(), 1)
     before = list(work.done)
     await sleep(0.01)
     assert work.done == before
 
 
-async def test_who_waits_until_all_is_done_may_give_up(jobs: InProcessJobs, work: Work) -> None:
+async def test_who_waits_until_all_is_done_may_give_up(jobs: InProcessJobs, work: Diary) -> None:
     work.gate.clear()
     jobs.announce(MAINTAIN)
     await settled()
@@ -202,15 +234,16 @@ class Lookbacks:
         self.calls: list[dict[str, int]] = []
         self.refusals = refusals
 
-    async def __call__(self, **parameters: int) -> None:
+    async def __call__(self, **parameters: int) -> Progress:
         self.calls.append(parameters)
         if self.refusals:
             self.refusals -= 1
             raise StoreBusy("somebody else is at it")
+        return Progress.DONE
 
 
 async def called(work: Lookbacks, *announced: dict[str, int]) -> list[dict[str, int]]:
-    jobs = InProcessJobs({Job.CHECK_TIMELINESS: work})
+    jobs = in_process({Job.CHECK_TIMELINESS: work}, Moments())
     for parameters in announced:
         jobs.announce(Job.CHECK_TIMELINESS, **parameters)
     await jobs.idle()
@@ -231,3 +264,66 @@ async def test_equal_announcements_that_wait_together_are_one() -> None:
 
 async def test_a_job_is_tried_again_with_its_parameters() -> None:
     assert await called(Lookbacks(refusals=1), {"lookback_minutes": 5}) == [{"lookback_minutes": 5}] * 2
+
+
+async def test_of_two_who_sweep_by_one_schedule_one_takes_each_tick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(in_process_jobs, "DELAY_SECONDS", 0.0)
+    ticks, works = MemoryTicks(), [Diary(), Diary()]
+    begun = datetime.now(UTC)
+
+    class Once(Moments):
+        def following(self, job: Job, after: datetime) -> datetime | None:
+            tick = begun + timedelta(seconds=0.1)
+            return tick if job is PRUNE and after < tick else None
+
+    both = [in_process({PRUNE: work.prune}, Once(), ticks) for work in works]
+    async with both[0].sweeping(), both[1].sweeping():
+        await sleep(0.2)
+    for jobs in both:
+        await jobs.close()
+    assert sorted(len(work.done) for work in works) == [1, 2]  # each at its beginning, and one at the tick
+
+
+async def test_a_store_that_cannot_be_asked_for_a_tick_costs_the_tick_and_no_more(
+    work: Diary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Gone(MemoryTicks):
+        times = 0
+
+        async def take(self, job: Job, tick: datetime, taker: str, now: datetime) -> bool:
+            Gone.times += 1
+            if Gone.times < 3:
+                raise StoreBusy("it is gone")
+            return await super().take(job, tick, taker, now)
+
+    monkeypatch.setattr(in_process_jobs, "DELAY_SECONDS", 0.0)
+    jobs = in_process({MAINTAIN: work.maintain}, Moments(maintain_closure=0.001), Gone())
+    async with jobs.sweeping():
+        await wait_for(work.often.wait(), 1)
+    await jobs.close()
+
+
+async def test_what_waits_can_be_asked_for(work: Diary) -> None:
+    queues, now = InProcessQueues(), datetime.now(UTC)
+    assert (await queues.backlog(now)).oldest_seconds is None
+    jobs = InProcessJobs(
+        {MAINTAIN: work.maintain, PRUNE: work.prune},
+        schedule=Moments(),
+        ticks=MemoryTicks(),
+        durations=MemoryDurations(),
+        clock=SystemClock(),
+        queues=queues,
+    )
+    for _ in range(3):
+        jobs.announce(MAINTAIN)
+    jobs.announce(PRUNE)
+    backlog = await queues.backlog(now)
+    assert (backlog.pending, backlog.tasks, backlog.in_progress) == (
+        2,
+        {"maintain_closure": 1, "prune_lineage": 1},
+        0,
+    )
+    assert backlog.oldest_seconds is not None
+    await wait_for(jobs.idle(), 3)
+    assert (await queues.backlog(now)).pending == 0
+    await jobs.close()

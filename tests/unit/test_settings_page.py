@@ -29,6 +29,9 @@ def test_a_row_has_the_default_and_the_description(field: str) -> None:
     assert description == setting.description
 
 
-def test_the_password_of_the_database_is_never_shown() -> None:
-    settings = Settings(database_url=SecretStr("postgresql://user:secret@host/name"))
+def test_passwords_are_never_shown() -> None:
+    settings = Settings(
+        database_url=SecretStr("postgresql://user:secret@host/name"),
+        broker_url=SecretStr("redis://:secret@host/0"),
+    )
     assert "secret" not in f"{settings!r} {settings}"

@@ -2,13 +2,20 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from datetime import datetime
 from time import monotonic
 from typing import TypeAlias
+from uuid import uuid4
 
+from watcher.domain.clock import Clock
+from watcher.domain.durations import Durations
 from watcher.domain.errors import Unavailable
-from watcher.domain.jobs import Job
+from watcher.domain.jobs import Job, Progress, Work
+from watcher.domain.queues import Backlog
+from watcher.domain.schedule import Schedule, Ticks
 
 log = logging.getLogger(__name__)
 
@@ -20,41 +27,73 @@ RESTS = 3
 
 RETRIES = 5
 FIRST_RETRY_SECONDS = 0.2
-SWEEP_SECONDS: Mapping[Job, float] = {
-    Job.MAINTAIN_CLOSURE: 30.0,
-    Job.PRUNE_LINEAGE: 3_600.0,
-    Job.CHECK_FRESHNESS: 300.0,
-    Job.CHECK_TIMELINESS: 300.0,
-    Job.REFRESH_DAILY_REPORT: 300.0,
-}
-"""How often each job looks for work that nobody announced, or whose announcement was lost."""
+LONGEST_SLEEP_SECONDS = 60.0
+"""A clock that is set anew is noticed after so long."""
 
 Announcement: TypeAlias = tuple[Job, tuple[tuple[str, int], ...]]
 """A job and its parameters by name."""
 
 
-class InProcessJobs:
-    """`Jobs` one after the other. What is announced while it runs is done once more.
+class InProcessQueues:
+    """`Queues` of one process: what was announced in it and not begun."""
 
-    Equal announcements that wait together are one. Work that answers with a number is done again until that is 0,
-    with a rest each time that is longer than the work took: the process has others to serve.
+    def __init__(self) -> None:
+        self.announced: dict[Announcement, float] = {}
+        """When each was, by a clock that nobody sets."""
+        self.working: set[Job] = set()
+
+    async def backlog(self, now: datetime) -> Backlog:  # noqa: ARG002 (as above)
+        oldest = min(self.announced.values(), default=None)
+        return Backlog(
+            queues={"in process": len(self.announced)},
+            tasks=Counter(str(job) for job, _ in self.announced),
+            looked_at=len(self.announced),
+            in_progress=len(self.working),
+            oldest_seconds=None if oldest is None else round(monotonic() - oldest, 3),
+            workers=1,
+        )
+
+
+class InProcessJobs:
+    """`Jobs`, each once at a time. What is announced while it runs is done once more.
+
+    Equal announcements that wait together are one. Work that has more to do is done again, with a rest each time
+    that is longer than the work took: the process has others to serve. Different jobs do not wait for each other.
     """
 
-    def __init__(self, work: Mapping[Job, Callable[..., Awaitable[object]]]) -> None:
+    def __init__(
+        self,
+        work: Mapping[Job, Work],
+        *,
+        schedule: Schedule,
+        ticks: Ticks,
+        durations: Durations,
+        clock: Clock,
+        queues: InProcessQueues,
+    ) -> None:
         self._work = work
-        self._announced: dict[Announcement, None] = {}
-        self._worker: asyncio.Task[None] | None = None
+        self._schedule = schedule
+        self._ticks = ticks
+        self._durations = durations
+        self._clock = clock
+        self._name = f"process {uuid4()}"
+        self._queues = queues
+        self._lanes: dict[Job, asyncio.Task[None]] = {}
         self._closed = False
 
     def announce(self, job: Job, **parameters: int) -> None:
-        self._announced[job, tuple(sorted(parameters.items()))] = None
-        if not self._closed and (self._worker is None or self._worker.done()):
-            self._worker = asyncio.get_running_loop().create_task(self._run())
+        self._queues.announced.setdefault((job, tuple(sorted(parameters.items()))), monotonic())
+        lane = self._lanes.get(job)
+        if not self._closed and (lane is None or lane.done()):
+            self._lanes[job] = asyncio.get_running_loop().create_task(self._run(job))
 
     @asynccontextmanager
     async def sweeping(self) -> AsyncIterator[None]:
-        """Announces every job now and again, for the length of the block."""
-        sweeps = [asyncio.create_task(self._sweep(job, seconds)) for job, seconds in SWEEP_SECONDS.items()]
+        """For the length of the block announces every job by its schedule, and at once.
+
+        Of the processes on one database one takes each tick. At once is for what a predecessor left undone.
+        """
+        sweeps = [asyncio.create_task(self._sweep(job)) for job in self._work]
         try:
             yield
         finally:
@@ -63,25 +102,37 @@ class InProcessJobs:
     async def close(self) -> None:
         """Breaks off what is under way; it is found again by the next sweep of anybody."""
         self._closed = True
-        if self._worker is not None:
-            await _stopped(self._worker)
+        await _stopped(*self._lanes.values())
 
     async def idle(self) -> None:
         """Returns when nothing that was announced is left to do."""
-        if self._worker is not None:
-            await asyncio.shield(self._worker)
+        while busy := [lane for lane in self._lanes.values() if not lane.done()]:
+            await asyncio.shield(asyncio.gather(*busy))
 
-    async def _sweep(self, job: Job, seconds: float) -> None:
-        while True:
-            self.announce(job)
-            await asyncio.sleep(seconds)
+    async def _sweep(self, job: Job) -> None:
+        self.announce(job)
+        tick = self._schedule.following(job, self._clock.now())
+        while tick is not None:
+            while (now := self._clock.now()) < tick:  # noqa: ASYNC110 (nobody says when it is time)
+                await asyncio.sleep(min((tick - now).total_seconds(), LONGEST_SLEEP_SECONDS))
+            try:
+                if await self._ticks.take(job, tick, self._name, now):
+                    self.announce(job)
+            except Unavailable as error:
+                log.info("The tick of %s is left out: %s", job, error)
+            tick = self._schedule.following(job, max(tick, self._clock.now()))
 
-    async def _run(self) -> None:
-        while self._announced:
+    async def _run(self, job: Job) -> None:
+        queues = self._queues
+        while any(each is job for each, _ in queues.announced):
             await asyncio.sleep(DELAY_SECONDS)
-            announcement = next(iter(self._announced))
-            del self._announced[announcement]
+            announcement = next(each for each in queues.announced if each[0] is job)
+            del queues.announced[announcement]
+            began = monotonic()
+            queues.working.add(job)
             await self._done(announcement)
+            queues.working.discard(job)
+            await self._durations.record(job, monotonic() - began, self._clock.now())
 
     async def _done(self, announcement: Announcement) -> None:
         """Does the job; gives up after some retries, as the next sweep finds the work again."""
@@ -90,8 +141,7 @@ class InProcessJobs:
         while attempt < RETRIES:
             began = monotonic()
             try:
-                answer = await self._work[job](**dict(parameters))
-                if not isinstance(answer, int) or answer == 0:
+                if await self._work[job](**dict(parameters)) is Progress.DONE:
                     return
             except Unavailable as error:
                 if attempt == 0:

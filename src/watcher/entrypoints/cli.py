@@ -1,4 +1,4 @@
-"""The command line: `watcher up | api | migrate | cleanup | lineage`."""
+"""The command line: `watcher up | api | worker | beat | migrate | cleanup | lineage`."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -67,7 +67,15 @@ def settings_with(**options: object) -> Settings:
         return Settings(**given)
     except ValidationError as error:
         lines = (
-            f"WATCHER_{'_'.join(map(str, e['loc'])).upper()}: {e['msg'].removeprefix('Value error, ')}"
+            ": ".join(
+                filter(
+                    None,
+                    (
+                        "_".join(map(str, ("WATCHER", *e["loc"]))).upper() if e["loc"] else "",
+                        e["msg"].removeprefix("Value error, "),
+                    ),
+                )
+            )
             for e in error.errors()
         )
         raise failed("; ".join(lines)) from None
@@ -136,6 +144,33 @@ def api(
         Server(settings, listening).run()
     except PortTaken as refusal:
         raise failed(refusal) from None
+
+
+@app.command()
+def worker(
+    concurrency: Annotated[
+        int | None,
+        typer.Option(min=1, help="Processes: jobs that are done at a time.", show_default="2"),
+    ] = None,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Do the background work that a broker holds. Start as many as you like, wherever you like."""
+    settings = settings_with(worker_concurrency=concurrency, database_url=database_url)
+    require_database(settings)
+    require_broker(settings)
+    from watcher.entrypoints.worker.program import work
+
+    raise typer.Exit(work(settings))
+
+
+@app.command()
+def beat() -> None:
+    """Send the jobs of the schedule to a broker. Several do no harm, and one is enough."""
+    settings = settings_with()
+    require_broker(settings)
+    from watcher.entrypoints.worker.program import beat as keep_time
+
+    keep_time(settings)
 
 
 @app.command()
@@ -267,3 +302,12 @@ def require_database(settings: Settings) -> str:
             "which brings its own; a command beside it finds that by --data-dir."
         )
     return settings.database_url.get_secret_value()
+
+
+def require_broker(settings: Settings) -> None:
+    """Exits with a sentence when the settings name no broker."""
+    if settings.broker_url is None:
+        raise failed(
+            "no broker is named. Set WATCHER_BROKER_URL, e.g. redis://127.0.0.1:6379/0. Without one `watcher api` "
+            "and `watcher up` do the background work themselves."
+        )

@@ -45,7 +45,9 @@ class EmbeddedWatcher:
             raise Refused(error) from error
 
     def _serve(self, postgres: EmbeddedPostgres) -> None:
-        settings = self._settings.model_copy(update={"database_url": SecretStr(postgres.dsn)})
+        # Its jobs are done inside: the workers of a broker would not know of this database.
+        own = {"database_url": SecretStr(postgres.dsn), "broker_url": None}
+        settings = self._settings.model_copy(update=own)
         if obstacles(settings):
             self._migrate(postgres.dsn)
         Server(settings, self._announce, lambda: self._revive(postgres)).run()

@@ -18,6 +18,7 @@ from watcher.entrypoints.http import (
     maintenance,
     pipelines,
     problems,
+    queues,
     reports,
     system,
 )
@@ -85,6 +86,7 @@ def create_app(container: Container) -> FastAPI:
         checks.log_router(watcher),
         reports.router(watcher),
         maintenance.router(watcher),
+        queues.router(watcher),
     ]
     for each in routers:
         app.include_router(each)

@@ -1,13 +1,14 @@
 """Routes of the service itself."""
 
-from dataclasses import dataclass
+from asyncio import gather
+from dataclasses import dataclass, field
 from typing import Literal
 
 from fastapi import APIRouter
 from starlette.responses import Response
 
 from watcher.container import Watcher
-from watcher.entrypoints.http.answers import Answer
+from watcher.entrypoints.http.answers import Answer, encoded
 from watcher.entrypoints.http.problems import (
     RETRY_AFTER_SECONDS,
     ProblemAnswer,
@@ -19,6 +20,14 @@ from watcher.entrypoints.http.problems import (
 @dataclass(frozen=True, slots=True)
 class StatusAnswer:
     status: Literal["ok"] = "ok"
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyAnswer:
+    """`impaired`, where it is there, says what is missing without which requests are served all the same."""
+
+    status: Literal["ok"] = "ok"
+    impaired: list[str] = field(default_factory=list)
 
 
 OK = b'{"status":"ok"}'
@@ -36,12 +45,15 @@ def router(watcher: Watcher) -> APIRouter:
         """The process answers."""
         return Answer(OK)
 
-    @routes.get("/health/ready", response_model=StatusAnswer, responses=documented())
+    @routes.get("/health/ready", response_model=ReadyAnswer, responses=documented())
     async def ready() -> Response:
-        """Everything that requests need is there; else 503 and what is missing."""
-        obstacles = await watcher.probes.obstacles()
+        """Everything that requests need is there; else 503 and what is missing.
+
+        Without the broker of background work requests are served all the same: `impaired` tells of it.
+        """
+        obstacles, impaired = await gather(watcher.probes.obstacles(), watcher.broker.obstacles())
         if not obstacles:
-            return Answer(OK)
+            return Answer(encoded(ReadyAnswer(impaired=list(impaired))) if impaired else OK)
         return ProblemAnswer(
             plain_problem(503, " ".join(obstacles)), {"Retry-After": str(RETRY_AFTER_SECONDS)}
         )

@@ -1,0 +1,1 @@
+"""Celery, and Redis beside it, behind the ports of background work."""

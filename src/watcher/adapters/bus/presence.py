@@ -1,0 +1,62 @@
+"""Which workers are alive: each says so now and again, as long as it is connected to its broker."""
+
+import logging
+from time import time
+from typing import Any
+
+from celery import bootsteps
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
+
+from watcher.adapters.bus.connection import url_of_client
+
+log = logging.getLogger(__name__)
+
+WORKERS = "watcher:workers"
+PULSE_SECONDS = 5.0
+ALIVE_SECONDS = 20.0
+FORGOTTEN_SECONDS = 86_400.0
+
+
+class Presence(bootsteps.StartStopStep):
+    """A part of a worker's consumer, so that it stops when that is not connected. The broker has to be a Redis."""
+
+    requires = ("celery.worker.consumer.connection:Connection",)
+
+    def __init__(self, parent: Any, **_: Any) -> None:
+        self._name = parent.hostname
+        self._timer: Any = None
+        self._redis = Redis.from_url(
+            url_of_client(parent.app.conf.broker_url),
+            socket_timeout=1,
+            socket_connect_timeout=1,
+            retry=Retry(NoBackoff(), 1),  # for a connection that broke while nobody used it
+        )
+
+    def start(self, parent: Any) -> None:
+        self._say()
+        self._timer = parent.timer.call_repeatedly(PULSE_SECONDS, self._say)
+
+    def stop(self, _: Any) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def shutdown(self, parent: Any) -> None:
+        self.stop(parent)
+        try:
+            self._redis.zrem(WORKERS, self._name)
+        except (RedisError, OSError) as error:
+            log.info("This worker could not say that it ends: %s", type(error).__name__)
+
+    def _say(self) -> None:
+        now = time()
+        try:
+            with self._redis.pipeline(transaction=False) as pipeline:
+                pipeline.zadd(WORKERS, {self._name: now})
+                pipeline.zremrangebyscore(WORKERS, 0, now - FORGOTTEN_SECONDS)
+                pipeline.execute()
+        except (RedisError, OSError) as error:
+            log.info("This worker could not say that it lives: %s", type(error).__name__)

@@ -1,0 +1,1 @@
+"""The worker: Celery processes that do the jobs, and the beat that keeps their time."""

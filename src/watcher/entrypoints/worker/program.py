@@ -1,0 +1,78 @@
+"""`watcher worker` and `watcher beat`: Celery's own programs, on our application."""
+
+import logging
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from celery import Celery
+from celery.signals import worker_process_shutdown, worker_shutdown
+
+from watcher.adapters.bus.application import application
+from watcher.adapters.bus.connection import is_redis
+from watcher.adapters.bus.presence import Presence
+from watcher.bus import broker
+from watcher.container import Container
+from watcher.domain.jobs import JOBS, Job, Terms
+from watcher.domain.queues import Queue
+from watcher.entrypoints.worker.runtime import Runtime
+from watcher.entrypoints.worker.tasks import register
+from watcher.settings import Settings
+
+FORMAT = "%(asctime)s %(levelname)s %(processName)s %(message)s"
+
+
+def work(
+    settings: Settings,
+    *,
+    terms: Mapping[Job, Terms] = JOBS,
+    container: Callable[[Settings], Container] = lambda settings: Container(settings=settings),
+    **transport: Any,
+) -> int:
+    """Runs a worker until it is told to stop; its exit code. `transport` are options of Celery's transport."""
+    _log(settings)
+    app = _application(settings, terms)
+    app.conf.broker_transport_options.update(transport)
+    runtime = Runtime(lambda: container(_of_one_process(settings)))
+    for job in terms:
+        register(app, job, terms[job], runtime)
+    if is_redis(broker(settings)):
+        app.steps["consumer"].add(Presence)
+
+    def close(**_: Any) -> None:
+        runtime.close()
+
+    worker_process_shutdown.connect(close, weak=False)
+    worker_shutdown.connect(close, weak=False)
+    worker = app.Worker(
+        concurrency=settings.worker_concurrency,
+        loglevel=settings.log_level.upper(),
+        queues=[queue.value for queue in Queue],
+        without_gossip=True,
+        without_mingle=True,
+        quiet=True,
+    )
+    worker.start()
+    return int(worker.exitcode or 0)
+
+
+def beat(settings: Settings) -> None:
+    """Sends each job by its schedule, until it is told to stop."""
+    _log(settings)
+    app = _application(settings, JOBS)
+    app.Beat(loglevel=settings.log_level.upper(), quiet=True, socket_timeout=10).run()
+
+
+def _application(settings: Settings, terms: Mapping[Job, Terms]) -> Celery:
+    return application(broker(settings), terms, settings.schedule)
+
+
+def _of_one_process(settings: Settings) -> Settings:
+    """A process of a worker does one job at a time, which may ask for two connections."""
+    return settings.model_copy(
+        update={"pool_size": settings.pool_size or 2, "workers": settings.worker_concurrency}
+    )
+
+
+def _log(settings: Settings) -> None:
+    logging.basicConfig(level=settings.log_level.upper(), format=FORMAT, stream=sys.stderr)
