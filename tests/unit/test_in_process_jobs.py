@@ -119,15 +119,17 @@ async def test_what_is_announced_while_it_runs_is_done_once_more(jobs: InProcess
     assert work.done == [MAINTAIN, MAINTAIN]
 
 
-async def test_jobs_are_done_one_after_the_other(jobs: InProcessJobs, work: Diary) -> None:
+async def test_a_job_that_takes_long_keeps_no_other_waiting(jobs: InProcessJobs, work: Diary) -> None:
     work.gate.clear()
+    jobs.announce(MAINTAIN)
+    await settled()
     jobs.announce(MAINTAIN)
     jobs.announce(PRUNE)
     await settled()
-    assert work.done == [MAINTAIN]
+    assert work.done == [MAINTAIN, PRUNE]
     work.gate.set()
     await wait_for(jobs.idle(), 1)
-    assert work.done == [MAINTAIN, PRUNE]
+    assert sorted(work.done) == [MAINTAIN, MAINTAIN, PRUNE]
 
 
 async def test_after_a_rest_it_goes_on(jobs: InProcessJobs, work: Diary) -> None:
@@ -160,7 +162,7 @@ async def test_a_store_that_stays_away_is_left_to_the_next_sweep(jobs: InProcess
     jobs.announce(MAINTAIN)
     jobs.announce(PRUNE)
     await wait_for(jobs.idle(), 1)
-    assert work.done == [MAINTAIN] * RETRIES + [PRUNE]
+    assert sorted(work.done) == [MAINTAIN] * RETRIES + [PRUNE]
 
 
 async def test_a_mistake_is_logged_and_survived(
