@@ -10,6 +10,8 @@ from dependency_injector.providers import Provider
 from watcher.adapters.coalesced import CoalescedExecutions, CoalescedLineage, CoalescedPipelines
 from watcher.adapters.in_process_jobs import InProcessJobs
 from watcher.adapters.memory.addresses import MemoryAddresses, MemoryAddressTypes
+from watcher.adapters.memory.anomaly_results import MemoryAnomalyResults
+from watcher.adapters.memory.anomaly_rules import MemoryAnomalyRules
 from watcher.adapters.memory.closure import MemoryClosure
 from watcher.adapters.memory.daily_report import MemoryDailyReport
 from watcher.adapters.memory.edges import MemoryEdges
@@ -21,8 +23,11 @@ from watcher.adapters.memory.pipelines import MemoryPipelines, MemoryPipelineTyp
 from watcher.adapters.memory.probes import MemoryProbes
 from watcher.adapters.memory.retention import MemoryRetention
 from watcher.adapters.memory.stale_spells import MemoryStaleSpells
+from watcher.adapters.memory.watching import Watching
 from watcher.adapters.postgres.address_types import PostgresAddressTypes
 from watcher.adapters.postgres.addresses import PostgresAddresses
+from watcher.adapters.postgres.anomaly_results import PostgresAnomalyResults
+from watcher.adapters.postgres.anomaly_rules import PostgresAnomalyRules
 from watcher.adapters.postgres.closure import PostgresClosure
 from watcher.adapters.postgres.daily_report import PostgresDailyReport
 from watcher.adapters.postgres.database import Database
@@ -38,9 +43,11 @@ from watcher.adapters.postgres.stale_spells import PostgresStaleSpells
 from watcher.adapters.system_clock import SystemClock
 from watcher.domain.address import Addresses, ChangeAddress, DeclareAddress
 from watcher.domain.address_type import AddressTypes, ChangeAddressType, DeclareAddressType
+from watcher.domain.anomaly_results import AnomalyResults, DetectAnomalies, UnflagAnomaly
+from watcher.domain.anomaly_rules import AnomalyRules, ChangeAnomalyRule, DeclareAnomalyRule
 from watcher.domain.clock import Clock
 from watcher.domain.closure import REACH_LIMIT, Closure, MaintainClosure, RebuildClosure
-from watcher.domain.executions import EndExecution, Executions, StartExecution
+from watcher.domain.executions import EndExecution, Executions, RecordExecutions, StartExecution
 from watcher.domain.freshness import CheckFreshness, StaleSpells
 from watcher.domain.health import Probes
 from watcher.domain.jobs import Job, Jobs
@@ -68,12 +75,17 @@ class Watcher:
     change_address: ChangeAddress
     start_execution: StartExecution
     end_execution: EndExecution
+    record_executions: RecordExecutions
     declare_lineage: DeclareLineage
     maintain_closure: MaintainClosure
     rebuild_closure: RebuildClosure
     prune_lineage: PruneLineage
     check_freshness: CheckFreshness
     check_timeliness: CheckTimeliness
+    declare_anomaly_rule: DeclareAnomalyRule
+    change_anomaly_rule: ChangeAnomalyRule
+    detect_anomalies: DetectAnomalies
+    unflag_anomaly: UnflagAnomaly
     clean_up: CleanUp
     refresh_daily_report: RefreshDailyReport
     pipeline_types: PipelineTypes
@@ -86,6 +98,8 @@ class Watcher:
     closure: Closure
     stale_spells: StaleSpells
     late_runs: LateRuns
+    anomaly_rules: AnomalyRules
+    anomaly_results: AnomalyResults
     jobs: Jobs
     daily_report: DailyReport
     retention: Retention
@@ -119,10 +133,11 @@ class Container(containers.DeclarativeContainer):
         timeout=settings.provided.database_timeout,
     )
     memory_pipeline_types = providers.Singleton(MemoryPipelineTypes)
-    memory_pipelines = providers.Singleton(MemoryPipelines, memory_pipeline_types)
+    memory_watching = providers.Singleton(Watching, settings.provided.auto_anomaly_rules)
+    memory_pipelines = providers.Singleton(MemoryPipelines, memory_pipeline_types, memory_watching)
     memory_address_types = providers.Singleton(MemoryAddressTypes)
     memory_addresses = providers.Singleton(MemoryAddresses, memory_address_types)
-    memory_executions = providers.Singleton(MemoryExecutions, memory_pipelines)
+    memory_executions = providers.Singleton(MemoryExecutions, memory_pipelines, memory_watching)
     memory_stale_spells = providers.Singleton(MemoryStaleSpells, memory_pipelines)
     memory_late_runs = providers.Singleton(MemoryLateRuns, memory_executions, memory_pipelines)
     memory_edges = providers.Singleton(MemoryEdges)
@@ -136,7 +151,10 @@ class Container(containers.DeclarativeContainer):
     pipelines: Provider[Pipelines] = providers.Selector(
         store,
         memory=memory_pipelines,
-        postgres=providers.Singleton(CoalescedPipelines, providers.Singleton(PostgresPipelines, database)),
+        postgres=providers.Singleton(
+            CoalescedPipelines,
+            providers.Singleton(PostgresPipelines, database, settings.provided.auto_anomaly_rules),
+        ),
     )
     address_types: Provider[AddressTypes] = providers.Selector(
         store,
@@ -184,7 +202,9 @@ class Container(containers.DeclarativeContainer):
     )
     retention: Provider[Retention] = providers.Selector(
         store,
-        memory=providers.Singleton(MemoryRetention, memory_executions, memory_late_runs, memory_stale_spells),
+        memory=providers.Singleton(
+            MemoryRetention, memory_executions, memory_late_runs, memory_stale_spells, memory_watching
+        ),
         postgres=providers.Singleton(PostgresRetention, database),
     )
     stale_spells: Provider[StaleSpells] = providers.Selector(
@@ -196,6 +216,18 @@ class Container(containers.DeclarativeContainer):
         store,
         memory=memory_late_runs,
         postgres=providers.Singleton(PostgresLateRuns, database),
+    )
+    anomaly_rules: Provider[AnomalyRules] = providers.Selector(
+        store,
+        memory=providers.Singleton(MemoryAnomalyRules, memory_watching, memory_pipelines),
+        postgres=providers.Singleton(PostgresAnomalyRules, database),
+    )
+    anomaly_results: Provider[AnomalyResults] = providers.Selector(
+        store,
+        memory=providers.Singleton(
+            MemoryAnomalyResults, memory_watching, memory_executions, memory_pipelines
+        ),
+        postgres=providers.Singleton(PostgresAnomalyResults, database),
     )
     probes: Provider[Probes] = providers.Selector(
         store,
@@ -209,6 +241,7 @@ class Container(containers.DeclarativeContainer):
     refresh_daily_report = providers.Singleton(RefreshDailyReport, daily_report)
     check_freshness = providers.Singleton(CheckFreshness, stale_spells, clock)
     check_timeliness = providers.Singleton(CheckTimeliness, late_runs, clock)
+    detect_anomalies = providers.Singleton(DetectAnomalies, anomaly_results, clock)
     jobs: Provider[Jobs] = providers.Singleton(
         InProcessJobs,
         providers.Dict(
@@ -218,6 +251,7 @@ class Container(containers.DeclarativeContainer):
                 Job.CHECK_FRESHNESS: check_freshness,
                 Job.CHECK_TIMELINESS: check_timeliness,
                 Job.REFRESH_DAILY_REPORT: refresh_daily_report,
+                Job.DETECT_ANOMALIES: detect_anomalies.provided.step,
             }
         ),
     )
@@ -232,13 +266,18 @@ class Container(containers.DeclarativeContainer):
         declare_address=providers.Singleton(DeclareAddress, addresses, clock),
         change_address=providers.Singleton(ChangeAddress, addresses, clock),
         start_execution=providers.Singleton(StartExecution, executions, clock),
-        end_execution=providers.Singleton(EndExecution, executions),
+        end_execution=providers.Singleton(EndExecution, executions, jobs),
+        record_executions=providers.Singleton(RecordExecutions, executions, jobs),
         declare_lineage=providers.Singleton(DeclareLineage, lineage, jobs, clock),
         maintain_closure=maintain_closure,
         rebuild_closure=providers.Singleton(RebuildClosure, closure),
         prune_lineage=prune_lineage,
         check_freshness=check_freshness,
         check_timeliness=check_timeliness,
+        declare_anomaly_rule=providers.Singleton(DeclareAnomalyRule, anomaly_rules, clock),
+        change_anomaly_rule=providers.Singleton(ChangeAnomalyRule, anomaly_rules, clock),
+        detect_anomalies=detect_anomalies,
+        unflag_anomaly=providers.Singleton(UnflagAnomaly, anomaly_results, clock),
         clean_up=providers.Singleton(CleanUp, retention, clock),
         refresh_daily_report=refresh_daily_report,
         pipeline_types=pipeline_types,
@@ -251,6 +290,8 @@ class Container(containers.DeclarativeContainer):
         closure=closure,
         stale_spells=stale_spells,
         late_runs=late_runs,
+        anomaly_rules=anomaly_rules,
+        anomaly_results=anomaly_results,
         jobs=jobs,
         daily_report=daily_report,
         retention=retention,

@@ -4,7 +4,9 @@ from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, SecretStr, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from watcher.domain.anomaly import MetricField
 
 SCHEMES = ("postgresql://", "postgres://")
 MEMORY = "memory://"
@@ -61,6 +63,14 @@ class Settings(BaseSettings):
             ge=90, le=36_500, description="Days for which `watcher cleanup` keeps executions, by their end."
         ),
     ] = 400
+    auto_anomaly_rules: Annotated[
+        tuple[MetricField, ...] | None,
+        NoDecode,
+        Field(
+            description="Metrics for which each new pipeline gets an anomaly rule with the defaults, as "
+            "`duration_seconds,total_rows`."
+        ),
+    ] = None
     data_dir: Annotated[
         Path | None,
         Field(
@@ -72,6 +82,14 @@ class Settings(BaseSettings):
         Path | None,
         Field(description="Directory of the PostgreSQL programs for `watcher up`, instead of the wheel's."),
     ] = None
+
+    @field_validator("auto_anomaly_rules", mode="before")
+    @classmethod
+    def _by_commas(cls, metrics: object) -> object:
+        """Names between commas, each once; none in an empty text."""
+        if not isinstance(metrics, str):
+            return metrics
+        return tuple(dict.fromkeys(name.strip() for name in metrics.split(",") if name.strip()))
 
     @field_validator("database_url")
     @classmethod

@@ -23,6 +23,7 @@ SWEEP_SECONDS: Mapping[Job, float] = {
     Job.CHECK_FRESHNESS: 300.0,
     Job.CHECK_TIMELINESS: 300.0,
     Job.REFRESH_DAILY_REPORT: 300.0,
+    Job.DETECT_ANOMALIES: 30.0,
 }
 """How often each job looks for work that nobody announced, or whose announcement was lost."""
 
