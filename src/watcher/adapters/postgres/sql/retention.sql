@@ -101,13 +101,13 @@ FROM gone;
 -- The incidents of which these runs are the last ones. One that a judge holds may be about to go on: it is waited for,
 -- and stays if it did.
 DELETE FROM anomaly_incident
-WHERE id IN (
+WHERE id = ANY(ARRAY(
     SELECT i.id
     FROM anomaly_incident AS i
     WHERE i.last_execution_id = ANY(:ids::BIGINT[])
     ORDER BY i.id
     FOR UPDATE
-);
+));
 
 -- name: delete_executions
 WITH gone AS (
