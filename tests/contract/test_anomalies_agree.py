@@ -15,7 +15,7 @@ from tests.server import execute
 from watcher.adapters.postgres.anomaly_judging import _sampled
 from watcher.domain.anomaly import AnomalyRule, MetricField, Observation
 from watcher.domain.anomaly_incident import AnomalyIncident
-from watcher.domain.anomaly_judging import History, Look, Run
+from watcher.domain.anomaly_judging import Earlier, History, Look, Run
 from watcher.domain.anomaly_results import AnomalyDetectionResult, IncidentFilter, ResultFilter
 from watcher.domain.anomaly_rules import AnomalyDetectionRule
 from watcher.domain.anomaly_sample import sampled
@@ -204,8 +204,8 @@ def test_samples_are_those_of_the_domain(loop: LoopThread, there: World, seed: i
                 run = Run(identity, telling.pipelines[pipeline], start, {})
                 look = Look.of(run, [known], rule.metric_field)
                 async with there.container.database().transaction() as transaction:
-                    found = await _sampled(transaction, [look])
-                read = found[look.pipeline_id, rule.metric_field]
+                    found = await _sampled(transaction, [look], {1: known})
+                read = found.get((look.pipeline_id, rule.metric_field), Earlier())
                 history = History.known(read, rule.metric_field, ())
                 expected = [
                     Observation(when, value)
@@ -215,7 +215,7 @@ def test_samples_are_those_of_the_domain(loop: LoopThread, there: World, seed: i
                 sample = sampled(history.runs, start, rule)
                 assert sample == sampled(expected, start, rule)
                 needed = len(sample.recent) + sum(map(len, sample.earlier))
-                assert len(read) <= max(needed + 60 * 8, 152)
+                assert len(read.ids) <= max(needed + 60 * 8, 152)
 
     loop.run(compared())
 

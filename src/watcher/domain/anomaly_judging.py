@@ -1,10 +1,9 @@
 """Judging many runs at once: from what was read of them to verdicts and incidents, without any I/O."""
 
-from bisect import bisect_left
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from operator import attrgetter
+from typing import cast
 
 from watcher.domain.anomaly import MetricField, Observation
 from watcher.domain.anomaly_incident import AnomalyIncident, Course, Judged
@@ -64,28 +63,42 @@ class Look:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """Successful runs of one pipeline by column, ascending by their start, then by their id."""
+
+    ids: Sequence[int] = ()
+    starts: Sequence[datetime] = ()
+    metrics: Mapping[MetricField, Sequence[float | None]] = field(default_factory=dict)
+
+    def lacks(self, metric: MetricField) -> bool:
+        """Whether some do not have the metric, so that these are not all that a rule for it asks for."""
+        return None in self.metrics.get(metric, ())
+
+
 @dataclass(slots=True)
 class History:
-    """What a rule knows of the earlier runs of its pipeline, ascending by their place."""
+    """What a rule knows of the earlier runs of its pipeline: those that have its metric, in order."""
 
-    ids: dict[int, int] = field(default_factory=dict)
-    runs: list[Observation] = field(default_factory=list)
+    ids: list[int]
+    runs: list[Observation]
 
     @classmethod
-    def known(cls, runs: Sequence[Run], metric: MetricField, flagged: Collection[int]) -> "History":
-        """Of runs in ascending order those that have the metric."""
-        history = cls()
-        for run in runs:
-            value = run.metrics[metric]
-            if value is not None:
-                history.ids[run.id] = len(history.runs)
-                history.runs.append(Observation(run.start_date, value, run.id in flagged))
-        return history
+    def known(cls, earlier: Earlier, metric: MetricField, flagged: Collection[int]) -> "History":
+        values = earlier.metrics.get(metric, ())
+        if None in values:
+            there = [index for index, value in enumerate(values) if value is not None]
+            earlier = Earlier([earlier.ids[each] for each in there], [earlier.starts[each] for each in there])
+            values = [values[each] for each in there]
+        flags = [each in flagged for each in earlier.ids]
+        return cls(
+            list(earlier.ids), list(map(Observation, earlier.starts, cast("Sequence[float]", values), flags))
+        )
 
     def flag(self, identity: int) -> None:
         """Later runs take this one for anomalous."""
-        index = self.ids.get(identity)
-        if index is not None:
+        if identity in self.ids:
+            index = self.ids.index(identity)
             self.runs[index] = replace(self.runs[index], flagged=True)
 
 
@@ -143,13 +156,3 @@ class Judging:
 
 def place(run: Run) -> tuple[datetime, int]:
     return run.start_date, run.id
-
-
-def sparse(runs: Sequence[Run], metric: MetricField) -> bool:
-    """Whether some of the runs do not have the metric, so that they are not all that its rule asks for."""
-    return any(run.metrics[metric] is None for run in runs)
-
-
-def before(runs: Sequence[Run], start_date: datetime) -> Sequence[Run]:
-    """Of runs in ascending order those that began before an instant."""
-    return runs[: bisect_left(runs, start_date, key=attrgetter("start_date"))]

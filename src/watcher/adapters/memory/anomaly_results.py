@@ -6,11 +6,12 @@ from datetime import datetime
 from typing import cast
 
 from watcher.adapters.memory.executions import MemoryExecutions
+from watcher.adapters.memory.executions import place as in_order
 from watcher.adapters.memory.pipelines import MemoryPipelines
 from watcher.adapters.memory.watching import Watching
 from watcher.domain.anomaly import MetricField
 from watcher.domain.anomaly_incident import AnomalyIncident, Course
-from watcher.domain.anomaly_judging import Entry, History, Judging, Run, Waiting, place
+from watcher.domain.anomaly_judging import Earlier, Entry, History, Judging, Run, Waiting
 from watcher.domain.anomaly_results import (
     AnomaliesJudged,
     AnomalyDetectionResult,
@@ -70,18 +71,20 @@ class MemoryAnomalyResults:
     def _history(self, rule: AnomalyDetectionRule) -> History:
         runs = sorted(
             (
-                _run(run)
+                run
                 for run in self._executions.all()
                 if run.pipeline_id == rule.pipeline_id and run.completed_successfully
             ),
-            key=place,
+            key=in_order,
         )
+        metrics = {rule.metric_field: [_metric(run, rule.metric_field) for run in runs]}
+        earlier = Earlier([run.id for run in runs], [run.start_date for run in runs], metrics)
         flagged = {
             result.pipeline_execution_id
             for result in self._watching.results.values()
             if result.rule_id == rule.id and result.flagged
         }
-        return History.known(runs, rule.metric_field, flagged)
+        return History.known(earlier, rule.metric_field, flagged)
 
     def _keep(self, entry: Entry, identities: dict[int, int], now: datetime) -> None:
         judged, verdict = entry.judged, entry.judged.verdict
@@ -147,5 +150,9 @@ class MemoryAnomalyResults:
 
 
 def _run(execution: Execution) -> Run:
-    metrics = {metric: cast("float | None", getattr(execution, metric.value)) for metric in MetricField}
+    metrics = {metric: _metric(execution, metric) for metric in MetricField}
     return Run(execution.id, execution.pipeline_id, execution.start_date, metrics)
+
+
+def _metric(execution: Execution, metric: MetricField) -> float | None:
+    return cast("float | None", getattr(execution, metric.value))

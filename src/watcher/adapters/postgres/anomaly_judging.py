@@ -14,7 +14,7 @@ from watcher.adapters.postgres.database import Transaction
 from watcher.adapters.postgres.queries import load
 from watcher.domain.anomaly import MetricField
 from watcher.domain.anomaly_incident import AnomalyIncident, Course, IncidentEnding
-from watcher.domain.anomaly_judging import History, Judging, Look, Run, Waiting, place, sparse
+from watcher.domain.anomaly_judging import Earlier, History, Judging, Look, Run, Waiting
 from watcher.domain.anomaly_results import AnomaliesJudged
 from watcher.domain.anomaly_rules import AnomalyDetectionRule
 from watcher.domain.anomaly_sample import MEMORY
@@ -80,35 +80,32 @@ def _run(row: asyncpg.Record) -> Run:
 async def _histories(transaction: Transaction, waiting: Sequence[Waiting]) -> dict[int, History]:
     """What each rule knows: of the runs read for all rules of a pipeline, or where some lack its metric its own."""
     rules = {rule.id: rule for each in waiting for rule in each.rules}
-    shared = await _sampled(transaction, [Look.of(each.run, each.rules) for each in waiting if each.rules])
-    alone = {rule.id for rule in rules.values() if sparse(shared[rule.pipeline_id, None], rule.metric_field)}
-    own = await _sampled(
-        transaction,
-        [
-            Look.of(each.run, [rule], rule.metric_field)
-            for each in waiting
-            for rule in each.rules
-            if rule.id in alone and each.run.metrics[rule.metric_field] is not None
-        ],
+    shared = await _sampled(
+        transaction, [Look.of(each.run, each.rules) for each in waiting if each.rules], rules
     )
-    runs = {
-        rule.id: own[rule.pipeline_id, rule.metric_field]
-        if rule.id in alone
-        else shared[rule.pipeline_id, None]
-        for rule in rules.values()
-    }
-    flagged = await _flagged(transaction, runs)
+    found = {rule.id: shared.get((rule.pipeline_id, None), Earlier()) for rule in rules.values()}
+    alone = {rule_id for rule_id, earlier in found.items() if earlier.lacks(rules[rule_id].metric_field)}
+    looks = [
+        Look.of(each.run, [rule], rule.metric_field)
+        for each in waiting
+        for rule in each.rules
+        if rule.id in alone and each.run.metrics[rule.metric_field] is not None
+    ]
+    own = await _sampled(transaction, looks, rules)
+    for rule_id in alone:
+        found[rule_id] = own.get((rules[rule_id].pipeline_id, rules[rule_id].metric_field), Earlier())
+    flagged = await _flagged(transaction, found)
     return {
-        rule_id: History.known(known, rules[rule_id].metric_field, flagged[rule_id])
-        for rule_id, known in runs.items()
+        rule_id: History.known(earlier, rules[rule_id].metric_field, flagged[rule_id])
+        for rule_id, earlier in found.items()
     }
 
 
-async def _sampled(transaction: Transaction, looks: Sequence[Look]) -> defaultdict[Key, list[Run]]:
-    """The runs that were asked for, in ascending order, by pipeline and metric."""
-    found: defaultdict[Key, list[Run]] = defaultdict(list)
+async def _sampled(transaction: Transaction, looks: Sequence[Look], rules: Rules) -> dict[Key, Earlier]:
+    """The runs that were asked for, by pipeline and metric, as far as the metrics of the rules go."""
     if not looks:
-        return found
+        return {}
+    metrics = sorted({rule.metric_field for rule in rules.values()})
     rows = await transaction.rows(
         SQL["sample"],
         pipeline_ids=[look.pipeline_id for look in looks],
@@ -120,13 +117,14 @@ async def _sampled(transaction: Transaction, looks: Sequence[Look]) -> defaultdi
         gates=[look.gate for look in looks],
         days=[look.days for look in looks],
         metrics=[look.metric_field for look in looks],
+        wanted=metrics,
     )
-    for row in rows:
-        metric = row["metric"]
-        found[row["pipeline_id"], metric and MetricField(metric)].append(_run(row))
-    for runs in found.values():
-        runs.sort(key=place)
-    return found
+    return {
+        (row["pipeline_id"], row["metric"] and MetricField(row["metric"])): Earlier(
+            row["ids"], row["starts"], {metric: row[metric.value] for metric in metrics}
+        )
+        for row in rows
+    }
 
 
 def _earlier(instant: datetime, span: timedelta) -> datetime:
@@ -135,18 +133,16 @@ def _earlier(instant: datetime, span: timedelta) -> datetime:
     return instant - min(span, instant - first)
 
 
-async def _flagged(
-    transaction: Transaction, runs: Mapping[int, Sequence[Run]]
-) -> Mapping[int, Collection[int]]:
+async def _flagged(transaction: Transaction, found: Mapping[int, Earlier]) -> Mapping[int, Collection[int]]:
     """The runs that each rule flagged, of those between its first and its last."""
-    some = {rule_id: known for rule_id, known in runs.items() if known}
+    some = {rule_id: earlier.starts for rule_id, earlier in found.items() if earlier.starts}
     flagged: defaultdict[int, set[int]] = defaultdict(set)
     if some:
         rows = await transaction.rows(
             SQL["flagged"],
             rule_ids=list(some),
-            firsts=[known[0].start_date for known in some.values()],
-            lasts=[known[-1].start_date for known in some.values()],
+            firsts=[starts[0] for starts in some.values()],
+            lasts=[starts[-1] for starts in some.values()],
         )
         for row in rows:
             flagged[row["rule_id"]].add(row["pipeline_execution_id"])

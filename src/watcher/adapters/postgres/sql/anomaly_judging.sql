@@ -112,18 +112,28 @@ stretches AS (
         LIMIT 8
     ) AS s
 )
-SELECT DISTINCT s.metric, s.id, s.pipeline_id, s.start_date, s.duration_seconds, s.inserts, s.updates, s.soft_deletes,
-    s.total_rows, s.throughput
+SELECT
+    s.metric,
+    s.pipeline_id,
+    array_agg(s.id ORDER BY s.start_date, s.id) AS ids,
+    array_agg(s.start_date ORDER BY s.start_date, s.id) AS starts,
+    array_agg(s.duration_seconds ORDER BY s.start_date, s.id) FILTER (WHERE 'duration_seconds' = ANY(:wanted::TEXT[])) AS duration_seconds,
+    array_agg(s.inserts ORDER BY s.start_date, s.id) FILTER (WHERE 'inserts' = ANY(:wanted::TEXT[])) AS inserts,
+    array_agg(s.updates ORDER BY s.start_date, s.id) FILTER (WHERE 'updates' = ANY(:wanted::TEXT[])) AS updates,
+    array_agg(s.soft_deletes ORDER BY s.start_date, s.id) FILTER (WHERE 'soft_deletes' = ANY(:wanted::TEXT[])) AS soft_deletes,
+    array_agg(s.total_rows ORDER BY s.start_date, s.id) FILTER (WHERE 'total_rows' = ANY(:wanted::TEXT[])) AS total_rows,
+    array_agg(s.throughput ORDER BY s.start_date, s.id) FILTER (WHERE 'throughput' = ANY(:wanted::TEXT[])) AS throughput
 FROM (
     SELECT l.metric, l.id, l.pipeline_id, l.start_date, l.duration_seconds, l.inserts, l.updates, l.soft_deletes,
         l.total_rows, l.throughput
     FROM latest AS l
     WHERE l.turn <= l.least OR l.start_date >= l.within
-    UNION ALL
+    UNION
     SELECT t.metric, t.id, t.pipeline_id, t.start_date, t.duration_seconds, t.inserts, t.updates, t.soft_deletes,
         t.total_rows, t.throughput
     FROM stretches AS t
-) AS s;
+) AS s
+GROUP BY s.pipeline_id, s.metric;
 
 -- name: seen
 e.id, e.pipeline_id, e.start_date, e.completed_successfully, e.duration_seconds, e.inserts, e.updates,
