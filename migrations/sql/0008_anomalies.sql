@@ -124,6 +124,10 @@ CREATE INDEX anomaly_detection_result_by_pipeline ON anomaly_detection_result (p
 CREATE INDEX anomaly_detection_result_flagged ON anomaly_detection_result (id)
 WHERE standing = 'anomalous' AND unflagged_at IS NULL;
 
+-- GET /anomaly_detection_result?flagged=true&pipeline_id=
+CREATE INDEX anomaly_detection_result_flagged_by_pipeline ON anomaly_detection_result (pipeline_id, id)
+WHERE standing = 'anomalous' AND unflagged_at IS NULL;
+
 -- Judging: which of the earlier runs were flagged by a rule.
 CREATE INDEX anomaly_detection_result_flagged_by_rule ON anomaly_detection_result (rule_id, start_date)
 INCLUDE (pipeline_execution_id) WHERE standing = 'anomalous' AND unflagged_at IS NULL;

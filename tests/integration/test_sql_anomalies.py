@@ -55,6 +55,7 @@ async def test_judging_finds_its_rows_by_index(
         ("page_of_pipeline", "anomaly_detection_result_by_pipeline"),
         ("page_of_execution", "anomaly_detection_result_execution_unique"),
         ("page_of_flagged", "anomaly_detection_result_flagged"),
+        ("page_of_flagged_in_pipeline", "anomaly_detection_result_flagged_by_pipeline"),
         ("incidents_of_all", "anomaly_incident_pk"),
         ("incidents_of_pipeline", "anomaly_incident_by_pipeline"),
     ],

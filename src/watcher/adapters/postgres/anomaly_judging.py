@@ -95,10 +95,12 @@ async def _histories(transaction: Transaction, waiting: Sequence[Waiting]) -> di
     for rule_id in alone:
         found[rule_id] = own.get((rules[rule_id].pipeline_id, rules[rule_id].metric_field), Earlier())
     flagged = await _flagged(transaction, found)
-    return {
-        rule_id: History.known(earlier, rules[rule_id].metric_field, flagged[rule_id])
-        for rule_id, earlier in found.items()
-    }
+    histories = {}
+    for turn, (rule_id, earlier) in enumerate(found.items(), start=1):
+        histories[rule_id] = History.known(earlier, rules[rule_id].metric_field, flagged[rule_id])
+        if turn % TURN == 0:
+            await asyncio.sleep(0)
+    return histories
 
 
 async def _sampled(transaction: Transaction, looks: Sequence[Look], rules: Rules) -> dict[Key, Earlier]:

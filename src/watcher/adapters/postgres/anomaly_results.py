@@ -79,7 +79,7 @@ def _page_query(wanted: ResultFilter) -> Query:
     if wanted.pipeline_execution_id is not None:
         return SQL["page_of_execution"]
     if wanted.pipeline_id is not None:
-        return SQL["page_of_pipeline"]
+        return SQL["page_of_flagged_in_pipeline" if wanted.flagged else "page_of_pipeline"]
     return SQL["page_of_flagged" if wanted.flagged else "page_of_all"]
 
 

@@ -42,6 +42,13 @@ FROM anomaly_detection_result AS r
 WHERE r.pipeline_id = :pipeline_id
     -- include: slice
 
+-- name: page_of_flagged_in_pipeline
+SELECT
+    -- include: columns
+FROM anomaly_detection_result AS r
+WHERE r.pipeline_id = :pipeline_id AND r.standing = 'anomalous' AND r.unflagged_at IS NULL
+    -- include: slice
+
 -- name: page_of_execution
 SELECT
     -- include: columns
