@@ -1,8 +1,10 @@
 """Runs are judged after they ended well, once, by what began before them."""
 
+from typing import cast
+
 import pytest
 
-from tests.contract.world import NOBODY, World, at, failed, started, succeeded
+from tests.contract.world import NOBODY, Counting, World, at, failed, started, succeeded
 from watcher.domain.anomaly import Bucket, MetricField, Standing
 from watcher.domain.anomaly_results import AnomalyNotFlagged
 from watcher.domain.execution import Record
@@ -15,16 +17,13 @@ HUGE = 2**63 - 1
 
 
 async def history(world: World, pipeline_id: int, runs: int = 30, **counts: int) -> list[int]:
-    """The ids of daily runs up to yesterday, of about a thousand rows each."""
+    """The ids of daily runs up to yesterday, of about a thousand rows each, or of about so many of these."""
     sizes = counts or {"total_rows": 1_000}
-    return [
-        await world.ran(
-            pipeline_id,
-            -day * DAY,
-            **{name: size + day % 5 for name, size in sizes.items()},  # type: ignore[misc]
-        )
-        for day in range(runs, 0, -1)
-    ]
+    ids = []
+    for day in range(runs, 0, -1):
+        counted = cast("Counting", {name: size + day % 5 for name, size in sizes.items()})
+        ids.append(await world.ran(pipeline_id, -day * DAY, **counted))
+    return ids
 
 
 async def judge(world: World) -> int:
@@ -85,11 +84,11 @@ async def test_failed_runs_running_ones_and_earlier_ones_are_not_judged(world: W
 
 async def test_an_end_says_whether_the_run_is_watched_and_announces_its_judging(world: World) -> None:
     pipeline_id, other = await watched(world), await world.pipeline("other")
-    for pipeline, announced in ((other, []), (pipeline_id, [(Job.DETECT_ANOMALIES, {})])):
+    for pipeline, is_watched in ((other, False), (pipeline_id, True)):
         run = await world.start(pipeline)
         ended = await world.watcher.end_execution(run, succeeded(total_rows=1_000))
-        assert ended.watched is bool(announced)
-        assert world.jobs.announced == announced
+        assert ended.watched is is_watched
+        assert world.jobs.announced == [(Job.DETECT_ANOMALIES, {})] * is_watched
     again = await world.watcher.end_execution(run, succeeded(total_rows=1_000))
     assert (again.repeated, again.watched) == (True, False)
     assert await judge(world) == 1

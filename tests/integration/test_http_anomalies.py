@@ -31,12 +31,12 @@ def ran(wire: Wire, pipeline_id: int, days: int, **counts: object) -> int:
     return identity
 
 
-def watched(wire: Wire, name: str = "orders", **rule: object) -> int:
+def watched(wire: Wire, name: str = "orders") -> int:
     """The id of a pipeline with 30 daily runs of about a thousand rows, and from then on a rule."""
     pipeline_id = wire.pipeline(name)
     runs = [run(pipeline_id, -day, total_rows=1_000 + day % 5) for day in range(30, 0, -1)]
     answer(wire.post("/pipeline_execution/bulk", {"executions": runs}), 200)
-    declare(wire, pipeline_id, **rule)
+    declare(wire, pipeline_id)
     return pipeline_id
 
 
@@ -89,7 +89,7 @@ def test_the_bounds_themselves_are_allowed(wire: Wire) -> None:
     least = {"z_threshold": 0.0001, "lookback_days": 1, "minimum_executions": 5}
     most = {"z_threshold": 10, "lookback_days": 365, "minimum_executions": 1_000, "active": False}
     for metric, fields in (("inserts", least), ("updates", most)):
-        declare(wire, pipeline_id, metric_field=metric, **fields)
+        answer(wire.post(RULE, {"pipeline_id": pipeline_id, "metric_field": metric} | fields), 201)
     assert [found | most == found for found in wire.get(RULE)] == [False, True]
 
 
@@ -177,8 +177,9 @@ def test_what_a_killed_server_left_unjudged_is_found_again(serve: Serve, fresh_d
         pipeline_id = watched(wire)
         ran(wire, pipeline_id, 0, total_rows=0)
         program.destroy()
-    settings = {"workers": "2", "auto_anomaly_rules": "duration_seconds, inserts"}
-    with serve(fresh_database, **settings) as program, program.client() as client:
+    metrics = "duration_seconds, inserts"
+    again = serve(fresh_database, workers="2", auto_anomaly_rules=metrics)
+    with again as program, program.client() as client:
         wire = Wire(client, fresh_database)
         awaited(lambda: wire.get(RESULT), 1)
         other = wire.pipeline("new")

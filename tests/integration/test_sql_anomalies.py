@@ -49,7 +49,6 @@ async def test_judging_finds_its_rows_by_index(
     ("name", "used"),
     [
         ("hold_pipeline", "anomaly_detection_rule_by_pipeline"),
-        ("unflag", "anomaly_detection_result_execution_unique"),
         ("shrink", "anomaly_incident_pk"),
         ("page_of_all", "anomaly_detection_result_pk"),
         ("page_of_pipeline", "anomaly_detection_result_by_pipeline"),
@@ -66,6 +65,15 @@ async def test_verdicts_and_incidents_are_found_by_index(
     found = await plan(connection, RESULTS[name])
     assert scanned(found) == set()
     assert indexes(found) == {used}
+
+
+async def test_flags_are_found_by_the_run_and_its_rules(connection: asyncpg.Connection) -> None:
+    found = await plan(connection, RESULTS["unflag"])
+    assert scanned(found) == set()
+    assert indexes(found) == {
+        "anomaly_detection_result_execution_unique",
+        "anomaly_detection_rule_by_pipeline",
+    }
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,13 @@ LIMIT 1
 FOR NO KEY UPDATE;
 
 -- name: unflag
-UPDATE anomaly_detection_result
+UPDATE anomaly_detection_result AS r
 SET unflagged_at = :now
-WHERE pipeline_execution_id = :pipeline_execution_id AND pipeline_id = :pipeline_id
-    AND metric_field = ANY(:metric_fields::TEXT[]) AND standing = 'anomalous' AND unflagged_at IS NULL
-RETURNING incident_id;
+FROM anomaly_detection_rule AS w
+WHERE w.pipeline_id = :pipeline_id AND w.metric_field = ANY(:metric_fields::TEXT[])
+    AND r.pipeline_execution_id = :pipeline_execution_id AND r.rule_id = w.id
+    AND r.standing = 'anomalous' AND r.unflagged_at IS NULL
+RETURNING r.incident_id;
 
 -- name: shrink
 -- Incidents of which some runs were unflagged; one that lasts is over when none is left. The rule
