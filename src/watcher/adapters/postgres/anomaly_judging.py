@@ -35,6 +35,7 @@ Key = tuple[int, MetricField | None]
 
 async def judge(transaction: Transaction, limit: int, now: datetime) -> AnomaliesJudged:
     """`AnomalyResults.judge`."""
+    await transaction.in_order()
     claimed = [row[0] for row in await transaction.rows(SQL["claim"], limit=limit, window=WINDOW)]
     taken = await transaction.rows(SQL["taken"], ids=claimed) if claimed else []
     if not taken:

@@ -124,16 +124,20 @@ SELECT
     array_agg(s.total_rows ORDER BY s.start_date, s.id) FILTER (WHERE 'total_rows' = ANY(:wanted::TEXT[])) AS total_rows,
     array_agg(s.throughput ORDER BY s.start_date, s.id) FILTER (WHERE 'throughput' = ANY(:wanted::TEXT[])) AS throughput
 FROM (
-    SELECT l.metric, l.id, l.pipeline_id, l.start_date, l.duration_seconds, l.inserts, l.updates, l.soft_deletes,
-        l.total_rows, l.throughput
-    FROM latest AS l
-    WHERE l.turn <= l.least OR l.start_date >= l.within
-    UNION
-    SELECT t.metric, t.id, t.pipeline_id, t.start_date, t.duration_seconds, t.inserts, t.updates, t.soft_deletes,
-        t.total_rows, t.throughput
-    FROM stretches AS t
+    SELECT DISTINCT ON (a.metric, a.pipeline_id, a.start_date, a.id) a.*
+    FROM (
+        SELECT l.metric, l.id, l.pipeline_id, l.start_date, l.duration_seconds, l.inserts, l.updates, l.soft_deletes,
+            l.total_rows, l.throughput
+        FROM latest AS l
+        WHERE l.turn <= l.least OR l.start_date >= l.within
+        UNION ALL
+        SELECT t.metric, t.id, t.pipeline_id, t.start_date, t.duration_seconds, t.inserts, t.updates, t.soft_deletes,
+            t.total_rows, t.throughput
+        FROM stretches AS t
+    ) AS a
+    ORDER BY a.metric, a.pipeline_id, a.start_date, a.id
 ) AS s
-GROUP BY s.pipeline_id, s.metric;
+GROUP BY s.metric, s.pipeline_id;
 
 -- name: seen
 e.id, e.pipeline_id, e.start_date, e.completed_successfully, e.duration_seconds, e.inserts, e.updates,
