@@ -12,6 +12,8 @@ from watcher.adapters.coalesced import CoalescedExecutions, CoalescedLineage, Co
 from watcher.adapters.cron import CronSchedule
 from watcher.adapters.in_process_jobs import InProcessJobs, InProcessQueues
 from watcher.adapters.memory.addresses import MemoryAddresses, MemoryAddressTypes
+from watcher.adapters.memory.anomaly_results import MemoryAnomalyResults
+from watcher.adapters.memory.anomaly_rules import MemoryAnomalyRules
 from watcher.adapters.memory.attempts import MemoryAttempts
 from watcher.adapters.memory.closure import MemoryClosure
 from watcher.adapters.memory.daily_report import MemoryDailyReport
@@ -27,8 +29,11 @@ from watcher.adapters.memory.queue_spells import MemoryQueueSpells
 from watcher.adapters.memory.retention import MemoryRetention
 from watcher.adapters.memory.stale_spells import MemoryStaleSpells
 from watcher.adapters.memory.ticks import MemoryTicks
+from watcher.adapters.memory.watching import Watching
 from watcher.adapters.postgres.address_types import PostgresAddressTypes
 from watcher.adapters.postgres.addresses import PostgresAddresses
+from watcher.adapters.postgres.anomaly_results import PostgresAnomalyResults
+from watcher.adapters.postgres.anomaly_rules import PostgresAnomalyRules
 from watcher.adapters.postgres.attempts import PostgresAttempts
 from watcher.adapters.postgres.closure import PostgresClosure
 from watcher.adapters.postgres.daily_report import PostgresDailyReport
@@ -47,12 +52,14 @@ from watcher.adapters.postgres.ticks import PostgresTicks
 from watcher.adapters.system_clock import SystemClock
 from watcher.domain.address import Addresses, ChangeAddress, DeclareAddress
 from watcher.domain.address_type import AddressTypes, ChangeAddressType, DeclareAddressType
+from watcher.domain.anomaly_results import AnomalyResults, DetectAnomalies, UnflagAnomaly
+from watcher.domain.anomaly_rules import AnomalyRules, ChangeAnomalyRule, DeclareAnomalyRule
 from watcher.domain.attempts import Attempts
 from watcher.domain.clock import Clock
 from watcher.domain.closure import REACH_LIMIT, Closure, MaintainClosure, RebuildClosure
 from watcher.domain.delivery import PerformJob
 from watcher.domain.durations import Durations
-from watcher.domain.executions import EndExecution, Executions, StartExecution
+from watcher.domain.executions import EndExecution, Executions, RecordExecutions, StartExecution
 from watcher.domain.freshness import CheckFreshness, StaleSpells
 from watcher.domain.health import Probes
 from watcher.domain.jobs import JOBS, Job, Jobs, Stepwise, Whole, Work
@@ -82,12 +89,17 @@ class Watcher:
     change_address: ChangeAddress
     start_execution: StartExecution
     end_execution: EndExecution
+    record_executions: RecordExecutions
     declare_lineage: DeclareLineage
     maintain_closure: MaintainClosure
     rebuild_closure: RebuildClosure
     prune_lineage: PruneLineage
     check_freshness: CheckFreshness
     check_timeliness: CheckTimeliness
+    declare_anomaly_rule: DeclareAnomalyRule
+    change_anomaly_rule: ChangeAnomalyRule
+    detect_anomalies: DetectAnomalies
+    unflag_anomaly: UnflagAnomaly
     clean_up: CleanUp
     refresh_daily_report: RefreshDailyReport
     pipeline_types: PipelineTypes
@@ -100,6 +112,8 @@ class Watcher:
     closure: Closure
     stale_spells: StaleSpells
     late_runs: LateRuns
+    anomaly_rules: AnomalyRules
+    anomaly_results: AnomalyResults
     jobs: Jobs
     daily_report: DailyReport
     retention: Retention
@@ -141,10 +155,11 @@ class Container(containers.DeclarativeContainer):
         timeout=settings.provided.database_timeout,
     )
     memory_pipeline_types = providers.Singleton(MemoryPipelineTypes)
-    memory_pipelines = providers.Singleton(MemoryPipelines, memory_pipeline_types)
+    memory_watching = providers.Singleton(Watching, settings.provided.auto_anomaly_rules)
+    memory_pipelines = providers.Singleton(MemoryPipelines, memory_pipeline_types, memory_watching)
     memory_address_types = providers.Singleton(MemoryAddressTypes)
     memory_addresses = providers.Singleton(MemoryAddresses, memory_address_types)
-    memory_executions = providers.Singleton(MemoryExecutions, memory_pipelines)
+    memory_executions = providers.Singleton(MemoryExecutions, memory_pipelines, memory_watching)
     memory_stale_spells = providers.Singleton(MemoryStaleSpells, memory_pipelines)
     memory_late_runs = providers.Singleton(MemoryLateRuns, memory_executions, memory_pipelines)
     memory_edges = providers.Singleton(MemoryEdges)
@@ -158,7 +173,10 @@ class Container(containers.DeclarativeContainer):
     pipelines: Provider[Pipelines] = providers.Selector(
         store,
         memory=memory_pipelines,
-        postgres=providers.Singleton(CoalescedPipelines, providers.Singleton(PostgresPipelines, database)),
+        postgres=providers.Singleton(
+            CoalescedPipelines,
+            providers.Singleton(PostgresPipelines, database, settings.provided.auto_anomaly_rules),
+        ),
     )
     address_types: Provider[AddressTypes] = providers.Selector(
         store,
@@ -206,7 +224,9 @@ class Container(containers.DeclarativeContainer):
     )
     retention: Provider[Retention] = providers.Selector(
         store,
-        memory=providers.Singleton(MemoryRetention, memory_executions, memory_late_runs, memory_stale_spells),
+        memory=providers.Singleton(
+            MemoryRetention, memory_executions, memory_late_runs, memory_stale_spells, memory_watching
+        ),
         postgres=providers.Singleton(PostgresRetention, database),
     )
     stale_spells: Provider[StaleSpells] = providers.Selector(
@@ -218,6 +238,18 @@ class Container(containers.DeclarativeContainer):
         store,
         memory=memory_late_runs,
         postgres=providers.Singleton(PostgresLateRuns, database),
+    )
+    anomaly_rules: Provider[AnomalyRules] = providers.Selector(
+        store,
+        memory=providers.Singleton(MemoryAnomalyRules, memory_watching, memory_pipelines),
+        postgres=providers.Singleton(PostgresAnomalyRules, database),
+    )
+    anomaly_results: Provider[AnomalyResults] = providers.Selector(
+        store,
+        memory=providers.Singleton(
+            MemoryAnomalyResults, memory_watching, memory_executions, memory_pipelines
+        ),
+        postgres=providers.Singleton(PostgresAnomalyResults, database),
     )
     probes: Provider[Probes] = providers.Selector(
         store,
@@ -231,6 +263,7 @@ class Container(containers.DeclarativeContainer):
     refresh_daily_report = providers.Singleton(RefreshDailyReport, daily_report)
     check_freshness = providers.Singleton(CheckFreshness, stale_spells, clock)
     check_timeliness = providers.Singleton(CheckTimeliness, late_runs, clock)
+    detect_anomalies = providers.Singleton(DetectAnomalies, anomaly_results, clock)
     schedule: Provider[Schedule] = providers.Singleton(CronSchedule, settings.provided.schedule)
     ticks: Provider[Ticks] = providers.Selector(
         store,
@@ -273,6 +306,7 @@ class Container(containers.DeclarativeContainer):
             Job.CHECK_TIMELINESS: providers.Singleton(Whole, check_timeliness),
             Job.REFRESH_DAILY_REPORT: providers.Singleton(Whole, refresh_daily_report),
             Job.MONITOR_QUEUES: providers.Singleton(Whole, monitor_queues),
+            Job.DETECT_ANOMALIES: providers.Singleton(Stepwise, detect_anomalies.provided.step),
         }
     )
     jobs: Provider[Jobs] = providers.Selector(
@@ -319,13 +353,18 @@ class Container(containers.DeclarativeContainer):
         declare_address=providers.Singleton(DeclareAddress, addresses, clock),
         change_address=providers.Singleton(ChangeAddress, addresses, clock),
         start_execution=providers.Singleton(StartExecution, executions, clock),
-        end_execution=providers.Singleton(EndExecution, executions),
+        end_execution=providers.Singleton(EndExecution, executions, jobs),
+        record_executions=providers.Singleton(RecordExecutions, executions, jobs),
         declare_lineage=providers.Singleton(DeclareLineage, lineage, jobs, clock),
         maintain_closure=maintain_closure,
         rebuild_closure=providers.Singleton(RebuildClosure, closure),
         prune_lineage=prune_lineage,
         check_freshness=check_freshness,
         check_timeliness=check_timeliness,
+        declare_anomaly_rule=providers.Singleton(DeclareAnomalyRule, anomaly_rules, clock),
+        change_anomaly_rule=providers.Singleton(ChangeAnomalyRule, anomaly_rules, clock),
+        detect_anomalies=detect_anomalies,
+        unflag_anomaly=providers.Singleton(UnflagAnomaly, anomaly_results, clock),
         clean_up=providers.Singleton(CleanUp, retention, clock),
         refresh_daily_report=refresh_daily_report,
         pipeline_types=pipeline_types,
@@ -338,6 +377,8 @@ class Container(containers.DeclarativeContainer):
         closure=closure,
         stale_spells=stale_spells,
         late_runs=late_runs,
+        anomaly_rules=anomaly_rules,
+        anomaly_results=anomaly_results,
         jobs=jobs,
         daily_report=daily_report,
         retention=retention,

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from watcher.domain.anomaly import MetricField
 from watcher.domain.jobs import JOBS, Job
 
 SCHEMES = ("postgresql://", "postgres://")
@@ -94,12 +95,24 @@ class Settings(BaseSettings):
         str,
         Field(description="When the queues of background work are looked at, as a cron expression in UTC."),
     ] = JOBS[Job.MONITOR_QUEUES].schedule
+    schedule_detect_anomalies: Annotated[
+        str,
+        Field(description="When runs that wait to be judged are looked for, as a cron expression in UTC."),
+    ] = JOBS[Job.DETECT_ANOMALIES].schedule
     queue_warning: Annotated[
         int, Field(ge=1, description="Pending messages from which on the queues are in the state `warning`.")
     ] = 50
     queue_critical: Annotated[
         int, Field(ge=1, description="Pending messages from which on the queues are in the state `critical`.")
     ] = 100
+    auto_anomaly_rules: Annotated[
+        tuple[MetricField, ...] | None,
+        NoDecode,
+        Field(
+            description="Metrics for which each new pipeline gets an anomaly rule with the defaults, as "
+            "`duration_seconds,total_rows`."
+        ),
+    ] = None
     data_dir: Annotated[
         Path | None,
         Field(
@@ -111,6 +124,14 @@ class Settings(BaseSettings):
         Path | None,
         Field(description="Directory of the PostgreSQL programs for `watcher up`, instead of the wheel's."),
     ] = None
+
+    @field_validator("auto_anomaly_rules", mode="before")
+    @classmethod
+    def _by_commas(cls, metrics: object) -> object:
+        """Names between commas, each once; none in an empty text."""
+        if not isinstance(metrics, str):
+            return metrics
+        return tuple(dict.fromkeys(name.strip() for name in metrics.split(",") if name.strip()))
 
     @field_validator("database_url")
     @classmethod

@@ -10,6 +10,7 @@ from tests.contract.world import EMPTYING, TABLES, StoppedClock, World
 from tests.server import execute
 from watcher.adapters.memory.jobs import MemoryJobs
 from watcher.container import Container, closing
+from watcher.domain.anomaly import MetricField
 from watcher.domain.closure import REACH_LIMIT
 from watcher.settings import MEMORY, Settings
 
@@ -34,17 +35,33 @@ def reach_limit() -> int:
 
 
 @pytest.fixture
+def auto_anomaly_rules() -> tuple[MetricField, ...] | None:
+    """What is watched in each new pipeline."""
+    return None
+
+
+@pytest.fixture
 def database_timeout() -> float:
     """Seconds that a statement may take."""
     return 10.0
 
 
 @pytest.fixture
-async def world(store: str, dsn: str, reach_limit: int, database_timeout: float) -> AsyncIterator[World]:
+async def world(
+    store: str,
+    dsn: str,
+    reach_limit: int,
+    database_timeout: float,
+    auto_anomaly_rules: tuple[MetricField, ...] | None,
+) -> AsyncIterator[World]:
     """An empty record, wired by the container with its clock stopped at noon, and nobody to do its jobs."""
     if store == "postgres":
         await execute(dsn, *EMPTYING)
-    settings = Settings(database_url=SecretStr(dsn), database_timeout=database_timeout)
+    settings = Settings(
+        database_url=SecretStr(dsn),
+        database_timeout=database_timeout,
+        auto_anomaly_rules=auto_anomaly_rules,
+    )
     container = Container(settings=settings)
     clock = StoppedClock()
     container.clock.override(providers.Object(clock))

@@ -160,6 +160,29 @@ async def test_a_late_run_is_forgotten_with_its_execution(world: World) -> None:
     assert late.pipeline_execution_id == run
 
 
+async def test_verdicts_and_incidents_are_forgotten_with_their_executions(world: World) -> None:
+    pipeline_id = await world.pipeline()
+    await world.rule(pipeline_id)
+    for day in range(6):
+        await world.ran(pipeline_id, 2 * OLD + day * DAY, total_rows=1_000)
+    empty = await world.ran(pipeline_id, 2 * OLD + 6 * DAY, total_rows=0)
+    kept = await world.ran(pipeline_id, -60, total_rows=0)
+    await world.watcher.detect_anomalies()
+    assert [(each.first_execution_id, each.last_execution_id) for each in await world.incidents()] == [
+        (empty, kept)
+    ]
+    await world.ran(pipeline_id, 2 * OLD, total_rows=1_000)
+    expected = replace(counted(8), total_anomaly_detection_results_deleted=7)
+    assert await world.watcher.clean_up(90, dry_run=True) == expected
+    assert await world.watcher.clean_up(90) == expected
+    assert [row.pipeline_execution_id for row in await world.verdicts()] == [kept]
+    assert [each.last_execution_id for each in await world.incidents()] == [kept]
+    assert await world.watcher.detect_anomalies() == 0
+    world.clock.instant += timedelta(days=91)
+    assert (await world.watcher.clean_up(90)).total_anomaly_detection_results_deleted == 1
+    assert await world.incidents() == []
+
+
 async def test_spells_of_stale_data_are_forgotten_once_they_ended_long_ago(world: World) -> None:
     for name in ("a", "b", "c"):
         await world.pipeline(name, freshness_number=1, freshness_datepart=Datepart.DAY)

@@ -9,9 +9,12 @@ from watcher.adapters.memory.jobs import MemoryJobs
 from watcher.container import Container, Watcher
 from watcher.domain.address import Address, AddressDeclaration, Addresses, AddressFilter
 from watcher.domain.address_type import AddressType, AddressTypes
+from watcher.domain.anomaly import AnomalyRule, MetricField
+from watcher.domain.anomaly_incident import AnomalyIncident
+from watcher.domain.anomaly_results import AnomalyDetectionResult, IncidentFilter, ResultFilter
 from watcher.domain.document import Document
 from watcher.domain.errors import WatcherError
-from watcher.domain.execution import End, Execution, Outcome, Start
+from watcher.domain.execution import End, Execution, Outcome, Record, Start
 from watcher.domain.executions import Ended, Executions, Started
 from watcher.domain.freshness import SpellFilter, StaleSpell
 from watcher.domain.lineage import LineageDeclaration, LineageDeclared
@@ -26,6 +29,10 @@ TABLES = (
     "job_tick",
     "job_attempt",
     "queue_spell",
+    "anomaly_pending",
+    "anomaly_detection_result",
+    "anomaly_incident",
+    "anomaly_detection_rule",
     "pipeline_day",
     "freshness_pipeline_log",
     "timeliness_pipeline_execution_log",
@@ -92,6 +99,14 @@ class Starting(TypedDict, total=False):
     next_watermark: str | None
     parent_id: int | None
     external_id: str | None
+
+
+class Asking(TypedDict, total=False):
+    metric_field: MetricField
+    z_threshold: float
+    lookback_days: int
+    minimum_executions: int
+    active: bool
 
 
 class Counting(TypedDict, total=False):
@@ -210,6 +225,32 @@ class World:
 
     async def all_late_runs(self) -> list[LateRun]:
         return list((await self.container.late_runs().page(LateRunFilter(), Page())).items)
+
+    async def rule(self, pipeline_id: int, **asked: Unpack[Asking]) -> int:
+        """The id of the rule as declared, by default for the total of rows, with a verdict from five runs on."""
+        asked.setdefault("metric_field", MetricField.TOTAL_ROWS)
+        asked.setdefault("minimum_executions", 5)
+        return (await self.watcher.declare_anomaly_rule(AnomalyRule(pipeline_id=pipeline_id, **asked))).id
+
+    async def ran(self, pipeline_id: int, seconds: float, **counts: Unpack[Counting]) -> int:
+        """The id of a run of a minute that began so many seconds after noon and succeeded."""
+        (verdict,) = await self.executions.record(
+            [Record(started(pipeline_id, seconds), succeeded(seconds + 60, **counts))]
+        )
+        assert isinstance(verdict, Started)
+        return verdict.id
+
+    async def verdicts(
+        self, *, pipeline_id: int | None = None, run: int | None = None, flagged: bool | None = None
+    ) -> list[AnomalyDetectionResult]:
+        """Those on record, in the order in which they were written."""
+        wanted = ResultFilter(pipeline_id=pipeline_id, pipeline_execution_id=run, flagged=flagged)
+        return list((await self.container.anomaly_results().page(wanted, Page(10_000))).items)[::-1]
+
+    async def incidents(self, *, open: bool | None = None) -> list[AnomalyIncident]:
+        """Those on record, the oldest first."""
+        found = await self.container.anomaly_results().incidents(IncidentFilter(open=open), Page(10_000))
+        return list(found.items)[::-1]
 
     async def all_addresses(self) -> list[Address]:
         return list((await self.addresses.page(AddressFilter(), Page())).items)

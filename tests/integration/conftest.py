@@ -28,6 +28,9 @@ TIMEOUT = 2.0
 """WATCHER_DATABASE_TIMEOUT in seconds of the servers whose database is maltreated."""
 
 FROM_ONE = [
+    "ALTER SEQUENCE anomaly_detection_result_id_seq RESTART",
+    "ALTER SEQUENCE anomaly_detection_rule_id_seq RESTART",
+    "ALTER SEQUENCE anomaly_incident_id_seq RESTART",
     "ALTER SEQUENCE freshness_pipeline_log_id_seq RESTART",
     "ALTER SEQUENCE timeliness_pipeline_execution_log_id_seq RESTART",
     "ALTER SEQUENCE address_id_seq RESTART",

@@ -96,6 +96,45 @@ SELECT id, pipeline_id, start_date, start_date, start_date, end_date, completed_
 FROM pipeline_execution
 WHERE id < 20000;
 
+-- Every pipeline is watched by two rules; a fifth of the runs was judged, some of it flagged, and a tenth waits.
+INSERT INTO anomaly_detection_rule (
+    pipeline_id, metric_field, declaration, z_threshold, lookback_days, minimum_executions, active, created_at
+)
+SELECT p.id, m.metric, '', 3, 30, 30, p.id % 10 > 0, '2026-01-01'
+FROM pipeline AS p, unnest(ARRAY['total_rows', 'duration_seconds']) AS m (metric);
+
+INSERT INTO anomaly_detection_result (
+    pipeline_execution_id, rule_id, pipeline_id, metric_field, start_date, standing, value, history_size, missing,
+    sentence, judged_at, expected, low, high, score, bucket
+)
+SELECT e.id, r.id, e.pipeline_id, r.metric_field, e.start_date, CASE WHEN e.id % 7 = 0 THEN 'anomalous' ELSE 'normal' END,
+    1, 30, 0, 'a sentence', e.start_date, 1, 1, 1, 1, 'all'
+FROM pipeline_execution AS e
+INNER JOIN anomaly_detection_rule AS r ON r.pipeline_id = e.pipeline_id
+WHERE e.id <= 10000;
+
+INSERT INTO anomaly_incident (
+    rule_id, pipeline_id, metric_field, first_execution_id, last_execution_id, first_start, last_start, opened_at,
+    ended_at, ending, runs, sentence
+)
+SELECT r.rule_id, r.pipeline_id, r.metric_field, r.pipeline_execution_id, r.pipeline_execution_id, r.start_date,
+    r.start_date, r.start_date, r.start_date, 'recovered', 1, r.sentence
+FROM anomaly_detection_result AS r, generate_series(1, 5)
+WHERE r.standing = 'anomalous';
+
+INSERT INTO anomaly_incident (
+    rule_id, pipeline_id, metric_field, first_execution_id, last_execution_id, first_start, last_start, opened_at,
+    runs, sentence
+)
+SELECT r.id, r.pipeline_id, r.metric_field, 1, 1, r.created_at, r.created_at, r.created_at, 1, 'a sentence'
+FROM anomaly_detection_rule AS r
+WHERE r.id % 50 = 0;
+
+INSERT INTO anomaly_pending (pipeline_execution_id, pipeline_id, rule_ids)
+SELECT e.id, e.pipeline_id, ARRAY[1, 2]
+FROM pipeline_execution AS e
+WHERE e.id > 45000;
+
 SELECT gin_clean_pending_list('address_by_part_of_name');
 
 ANALYZE;

@@ -8,7 +8,7 @@ from typing import Any
 
 import asyncpg
 
-from watcher.adapters.postgres.database import PLAN_FOR_THESE_VALUES
+from watcher.adapters.postgres.database import PLAN_FOR_THESE_VALUES, PLAN_IN_ORDER
 from watcher.adapters.postgres.queries import Query, load
 
 MANY = Path(__file__).with_name("many.sql")
@@ -19,6 +19,13 @@ DAILY_REPORT = load("daily_report")
 async def plan(connection: asyncpg.Connection, query: Query) -> list[dict[str, Any]]:
     """All nodes of the statement's generic plan."""
     return await explained(connection, query, ["NULL"] * len(query.parameters))
+
+
+async def ordered_plan(connection: asyncpg.Connection, query: Query) -> list[dict[str, Any]]:
+    """All nodes of the statement's generic plan where it must read off indexes in their order."""
+    async with connection.transaction():
+        await connection.execute(PLAN_IN_ORDER)
+        return await plan(connection, query)
 
 
 async def search_plan(connection: asyncpg.Connection, part: str, limit: int = 100) -> list[dict[str, Any]]:

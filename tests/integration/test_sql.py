@@ -27,11 +27,26 @@ async def test_every_statement_fits_the_schema(connection: asyncpg.Connection, q
     [
         ("start_roots", {"pipeline_pk"}),
         ("start", {"pipeline_execution_pk", "pipeline_pk", "pipeline_execution_closure_by_descendant"}),
-        ("end", {"pipeline_execution_pk", "pipeline_pk"}),
-        ("record", {"pipeline_execution_pk", "pipeline_pk", "pipeline_execution_closure_by_descendant"}),
+        ("end", {"pipeline_execution_pk", "pipeline_pk", "anomaly_detection_rule_active"}),
+        (
+            "record",
+            {
+                "pipeline_execution_pk",
+                "pipeline_pk",
+                "pipeline_execution_closure_by_descendant",
+                "anomaly_detection_rule_active",
+            },
+        ),
         ("refusals", {"pipeline_execution_pk", "pipeline_pk", "pipeline_execution_external_unique"}),
         ("by_ids", {"pipeline_execution_pk"}),
-        ("tree", {"pipeline_execution_pk", "pipeline_execution_closure_pk"}),
+        (
+            "tree",
+            {
+                "pipeline_execution_pk",
+                "pipeline_execution_closure_pk",
+                "anomaly_detection_result_execution_unique",
+            },
+        ),
         ("position", {"pipeline_execution_pk"}),
     ],
 )
@@ -57,8 +72,11 @@ async def test_a_page_is_read_off_its_own_index_in_order(
     connection: asyncpg.Connection, name: str, used: str
 ) -> None:
     found = await plan(connection, EXECUTIONS[name])
-    assert indexes(found) == {used}
-    assert [node["Node Type"] for node in found] == ["Limit", "Index Scan"]
+    flags = "anomaly_detection_result_execution_unique"
+    assert indexes(found) == {used, flags}
+    page = [node["Node Type"] for node in found if node.get("Relation Name") != "anomaly_detection_result"]
+    assert page == ["Limit", "Index Scan", "Aggregate"]
+    assert scanned(found) == set()
 
 
 @pytest.mark.parametrize("name", ["unchanged", "carry", "declare", "hold", "page_named"])
@@ -117,7 +135,7 @@ async def test_every_index_serves_a_statement(connection: asyncpg.Connection) ->
         """
         SELECT indexrelid::REGCLASS::TEXT
         FROM pg_index
-        WHERE indrelid::REGCLASS::TEXT LIKE ANY(ARRAY['pipeline%', 'address%', 'lineage%'])
+        WHERE indrelid::REGCLASS::TEXT LIKE ANY(ARRAY['pipeline%', 'address%', 'lineage%', 'anomaly%'])
         """
     )
     types = ("pipeline_type", "address_type", "lineage_upkeep")  # few rows: any way is fast

@@ -92,6 +92,8 @@ async def test_refreshing_the_daily_report_reads_what_changed(
         ("delete_pairs", {"pipeline_execution_closure_pk"}),
         ("delete_executions", {"pipeline_execution_pk"}),
         ("delete_timeliness_logs", {"timeliness_pipeline_execution_log_execution_unique"}),
+        ("delete_anomaly_results", {"anomaly_detection_result_execution_unique", "anomaly_pending_pk"}),
+        ("delete_anomaly_incidents", {"anomaly_incident_by_last_execution", "anomaly_incident_pk"}),
     ],
 )
 async def test_what_is_old_is_found_by_index(

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 
 from watcher.settings import Settings
 
@@ -35,3 +35,20 @@ def test_passwords_are_never_shown() -> None:
         broker_url=SecretStr("redis://:secret@host/0"),
     )
     assert "secret" not in f"{settings!r} {settings}"
+
+
+@pytest.mark.parametrize(
+    ("text", "metrics"),
+    [("", ()), ("inserts", ("inserts",)), (" total_rows , inserts,total_rows,", ("total_rows", "inserts"))],
+)
+def test_metrics_to_watch_stand_between_commas(
+    monkeypatch: pytest.MonkeyPatch, text: str, metrics: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("WATCHER_AUTO_ANOMALY_RULES", text)
+    assert Settings().auto_anomaly_rules == metrics
+
+
+def test_a_metric_that_there_is_not_stops_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WATCHER_AUTO_ANOMALY_RULES", "rows")
+    with pytest.raises(ValidationError, match="auto_anomaly_rules"):
+        Settings()

@@ -1,7 +1,7 @@
 """What an anomaly rule asks of a run, and what the answer says."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from watcher.domain.clock import in_utc
@@ -62,7 +62,8 @@ class Observation:
     flagged: bool = False
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "start_date", in_utc("start_date", self.start_date))
+        if self.start_date.tzinfo is not UTC or type(self.start_date) is not datetime:  # there are very many
+            object.__setattr__(self, "start_date", in_utc("start_date", self.start_date))
 
 
 class Standing(StrEnum):

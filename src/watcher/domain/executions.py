@@ -9,23 +9,29 @@ from typing import Protocol
 from watcher.domain.clock import Clock, in_utc
 from watcher.domain.errors import WatcherError
 from watcher.domain.execution import End, Execution, Outcome, Record, Start
+from watcher.domain.jobs import Job, Jobs
 from watcher.domain.page import Page, Slice
 
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The run is on record. `repeated` when it already was, by its external id."""
+    """The run is on record. `repeated` when it already was, by its external id; `watched` as in `Ended`."""
 
     id: int
     repeated: bool = False
+    watched: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The outcome is on record. `repeated` when it already was."""
+    """The outcome is on record. `repeated` when it already was.
+
+    `watched` when it succeeded and rules are active for its pipeline: from now on it waits to be judged.
+    """
 
     id: int
     repeated: bool = False
+    watched: bool = False
 
 
 class Status(StrEnum):
@@ -93,8 +99,8 @@ class Executions(Protocol):
         """Gives each run its outcome, once, as if one by one in the given order.
 
         A success also advances its pipeline, by the rule of `advanced`. The same outcome again is
-        `repeated` and changes nothing. Refusals: `ExecutionNotFound`, `ExecutionEndsBeforeStart`,
-        `ExecutionAlreadyEnded`.
+        `repeated` and changes nothing. One of a pipeline that is watched is noted as to be judged, in the same
+        transaction. Refusals: `ExecutionNotFound`, `ExecutionEndsBeforeStart`, `ExecutionAlreadyEnded`.
         """
         ...
 
@@ -153,13 +159,31 @@ class StartExecution:
 
 @dataclass(frozen=True, slots=True)
 class EndExecution:
-    """Ends one run."""
+    """Ends one run; where its pipeline is watched it is judged soon after."""
 
     executions: Executions
+    jobs: Jobs
 
     async def __call__(self, identity: int, outcome: Outcome) -> Ended:
         """Raises the refusals of `Executions.end`, `StoreUnavailable`."""
         (verdict,) = await self.executions.end([End(identity, outcome)])
         if isinstance(verdict, WatcherError):
             raise verdict
+        if verdict.watched:
+            self.jobs.announce(Job.DETECT_ANOMALIES)
         return verdict
+
+
+@dataclass(frozen=True, slots=True)
+class RecordExecutions:
+    """Takes runs that are over; those of pipelines that are watched are judged soon after."""
+
+    executions: Executions
+    jobs: Jobs
+
+    async def __call__(self, records: Sequence[Record]) -> list[Started | WatcherError]:
+        """One verdict for each, as `Executions.record`. Raises `StoreUnavailable`."""
+        verdicts = await self.executions.record(records)
+        if any(isinstance(verdict, Started) and verdict.watched for verdict in verdicts):
+            self.jobs.announce(Job.DETECT_ANOMALIES)
+        return verdicts

@@ -15,6 +15,7 @@ class Job(StrEnum):
     CHECK_TIMELINESS = "check_timeliness"
     REFRESH_DAILY_REPORT = "refresh_daily_report"
     MONITOR_QUEUES = "monitor_queues"
+    DETECT_ANOMALIES = "detect_anomalies"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ JOBS: Mapping[Job, Terms] = {
     Job.CHECK_TIMELINESS: Terms("*/5 * * * *"),
     Job.REFRESH_DAILY_REPORT: Terms("*/5 * * * *", soft_seconds=900),
     Job.MONITOR_QUEUES: Terms("* * * * *", soft_seconds=30, retries=1),
+    Job.DETECT_ANOMALIES: Terms("* * * * *"),
 }
 """The table of all jobs. Each schedule is only the default of the setting `schedule_<job>`."""
 

@@ -2,10 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from itertools import count
 
 from watcher.adapters.memory.pipelines import MemoryPipelines
+from watcher.adapters.memory.watching import Watching
 from watcher.domain.errors import WatcherError
 from watcher.domain.execution import (
     End,
@@ -23,8 +25,8 @@ from watcher.domain.pipeline import PipelineNotFound
 class MemoryExecutions:
     """`Executions` in dictionaries."""
 
-    def __init__(self, pipelines: MemoryPipelines) -> None:
-        self._pipelines = pipelines
+    def __init__(self, pipelines: MemoryPipelines, watching: Watching) -> None:
+        self._pipelines, self._watching = pipelines, watching
         self._rows: dict[int, Execution] = {}
         self._children: defaultdict[int, list[int]] = defaultdict(list)
         self._by_external_id: dict[tuple[int, str], int] = {}
@@ -63,9 +65,10 @@ class MemoryExecutions:
         if ended is execution:
             return Ended(end.id, repeated=True)
         self._rows[end.id] = ended
-        if ended.completed_successfully:
-            self._pipelines.advance(ended)
-        return Ended(end.id)
+        if not ended.completed_successfully:
+            return Ended(end.id)
+        self._pipelines.advance(ended)
+        return Ended(end.id, watched=self._watching.ended(end.id, ended.pipeline_id))
 
     async def record(self, records: Sequence[Record]) -> list[Started | WatcherError]:
         turns = sorted(range(len(records)), key=lambda index: records[index].outcome.end_date)
@@ -73,13 +76,13 @@ class MemoryExecutions:
         for index, verdict in verdicts.items():
             if isinstance(verdict, Started) and verdict.repeated:
                 ended = self._end(End(verdict.id, records[index].outcome))
-                verdicts[index] = verdict if isinstance(ended, Ended) else ended
+                verdicts[index] = _recorded(verdict, ended)
         return [verdicts[index] for index in range(len(records))]
 
     def _record(self, record: Record) -> Started | WatcherError:
         verdict = self._start(record.start)
         if isinstance(verdict, Started) and not verdict.repeated:
-            self._end(End(verdict.id, record.outcome))
+            return _recorded(verdict, self._end(End(verdict.id, record.outcome)))
         return verdict
 
     def known(self, identity: int) -> Execution:
@@ -93,7 +96,7 @@ class MemoryExecutions:
             raise ExecutionNotFound(identity)
         found, level = [], [identity]
         while level:
-            found += [self._rows[each] for each in level]
+            found += [self._flagged(self._rows[each]) for each in level]
             level = sorted(child for each in level for child in self._children[each])
         return found
 
@@ -120,7 +123,15 @@ class MemoryExecutions:
         end = None if page.after is None else place(self._rows[page.after])
         rows = [row for row in self._rows.values() if wanted.admits(row)]
         rows = [row for row in sorted(rows, key=place, reverse=True) if end is None or place(row) < end]
-        return Slice.cut(rows, page.limit)
+        return Slice.cut([self._flagged(row) for row in rows[: page.limit + 1]], page.limit)
+
+    def _flagged(self, execution: Execution) -> Execution:
+        return replace(execution, anomaly_flags=self._watching.flags(execution.id))
+
+
+def _recorded(begun: Started, ended: Ended | WatcherError) -> Started | WatcherError:
+    """What became of a run that is over: it was begun, or known, and then ended."""
+    return replace(begun, watched=ended.watched) if isinstance(ended, Ended) else ended
 
 
 def place(execution: Execution) -> tuple[datetime, int]:

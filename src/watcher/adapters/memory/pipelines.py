@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from watcher.adapters.memory.register import Register
+from watcher.adapters.memory.watching import Watching
 from watcher.domain.execution import Execution, advanced
 from watcher.domain.page import Page, Slice
 from watcher.domain.pipeline import (
@@ -70,8 +71,8 @@ class MemoryPipelineTypes:
 class MemoryPipelines:
     """`Pipelines` in dictionaries."""
 
-    def __init__(self, pipeline_types: MemoryPipelineTypes) -> None:
-        self._pipeline_types = pipeline_types
+    def __init__(self, pipeline_types: MemoryPipelineTypes, watching: Watching) -> None:
+        self._pipeline_types, self._watching = pipeline_types, watching
         self._pipelines: Register[Pipeline] = Register(PipelineNotFound, PipelineNameTaken)
         self._markers: dict[int, datetime | None] = {}
 
@@ -98,6 +99,7 @@ class MemoryPipelines:
         if held is not None:
             return held.declared(declaration, type_id, now)
         identity = self._pipelines.new_id()
+        self._watching.created(identity, now)
         fresh = Pipeline(id=identity, name=declaration.name, pipeline_type_id=type_id, created_at=now)
         return replace(fresh.declared(declaration, type_id, now), updated_at=None)
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from watcher.adapters.memory.executions import MemoryExecutions, place
 from watcher.adapters.memory.late_runs import MemoryLateRuns
 from watcher.adapters.memory.stale_spells import MemoryStaleSpells
+from watcher.adapters.memory.watching import Watching
 from watcher.domain.execution import Execution
 from watcher.domain.retention import Batch, Forgotten, OldTree, Place, gathered, is_old
 
@@ -14,8 +15,13 @@ class MemoryRetention:
     """`Retention` in dictionaries."""
 
     def __init__(
-        self, executions: MemoryExecutions, late_runs: MemoryLateRuns, stale_spells: MemoryStaleSpells
+        self,
+        executions: MemoryExecutions,
+        late_runs: MemoryLateRuns,
+        stale_spells: MemoryStaleSpells,
+        watching: Watching,
     ) -> None:
+        self._watching = watching
         self._executions = executions
         self._late_runs = late_runs
         self._stale_spells = stale_spells
@@ -24,6 +30,7 @@ class MemoryRetention:
         batch, runs = await self._batch(before, limit, after)
         identities = {run.id for run in runs}
         self._late_runs.forget(identities)
+        self._watching.forget(identities)
         self._executions.forget(identities)
         return batch
 
@@ -52,6 +59,7 @@ class MemoryRetention:
         forgotten = Forgotten(
             total_pipeline_executions_deleted=len(runs),
             total_timeliness_pipeline_execution_logs_deleted=self._late_runs.about({run.id for run in runs}),
+            total_anomaly_detection_results_deleted=sum(len(self._watching.of(run.id)) for run in runs),
             total_pipeline_execution_closure_parent_deleted=sum(_depths(runs)),
         )
         if len(taken) < len(old):

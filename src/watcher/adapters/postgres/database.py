@@ -14,6 +14,9 @@ from watcher.domain.errors import StoreBusy, StoreRefused, StoreUnavailable
 ATTEMPTS = 3
 PLAN_FOR_THESE_VALUES = "SET LOCAL plan_cache_mode = force_custom_plan"
 PLAN_ONCE = "SET LOCAL plan_cache_mode = force_generic_plan"
+PLAN_IN_ORDER = (
+    "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL work_mem = '32MB'"
+)
 NOT_THERE = (
     OSError,
     TimeoutError,
@@ -121,6 +124,13 @@ class Transaction:
     async def plan_once(self) -> None:
         """Takes `replan` back: it would plan each check of a foreign key anew, too."""
         await self._connection.execute(PLAN_ONCE)
+
+    async def in_order(self) -> None:
+        """From now on plans to read rows off indexes in their order, so that limits bound what is read.
+
+        By its statistics the planner may read a day's runs, or a table, to sort them for the last eight.
+        """
+        await self._connection.execute(PLAN_IN_ORDER)
 
 
 def json_text(document: Document | None) -> str | None:

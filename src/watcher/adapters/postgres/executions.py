@@ -60,7 +60,7 @@ class PostgresExecutions:
         async def ended(some: Sequence[End]) -> dict[int, Ended]:
             columns = _outcome_columns([end.outcome for end in some])
             rows = await self._rows(SQL["end"], some, ids=[end.id for end in some], **columns)
-            return {row["position"] - 1: Ended(row["id"]) for row in rows}
+            return {row["position"] - 1: Ended(row["id"], watched=row["watched"]) for row in rows}
 
         return await _settled(ends, ended, self._why_not_ended)
 
@@ -69,7 +69,7 @@ class PostgresExecutions:
             starts = _start_columns([record.start for record in some])
             outcomes = _outcome_columns([record.outcome for record in some])
             rows = await self._rows(SQL["record"], some, **starts, **outcomes)
-            return {row["position"] - 1: Started(row["id"]) for row in rows}
+            return {row["position"] - 1: Started(row["id"], watched=row["watched"]) for row in rows}
 
         async def why_not(some: Sequence[Record]) -> list[Started | WatcherError | None]:
             return await self._why_not_begun([record.start for record in some])
@@ -82,8 +82,8 @@ class PostgresExecutions:
 
     async def _end_known(
         self, records: Sequence[Record], verdicts: dict[int, Started | WatcherError]
-    ) -> dict[int, WatcherError]:
-        """Gives its outcome to each run that was known already; answers for which that is refused."""
+    ) -> dict[int, Started | WatcherError]:
+        """Gives its outcome to each run that was known already; answers with what became of that."""
         known = {
             index: End(verdict.id, records[index].outcome)
             for index, verdict in verdicts.items()
@@ -92,8 +92,9 @@ class PostgresExecutions:
         ended = await self.end(list(known.values())) if known else []
         return {
             index: verdict
-            for index, verdict in zip(known, ended, strict=True)
             if isinstance(verdict, WatcherError)
+            else Started(verdict.id, repeated=True, watched=verdict.watched)
+            for index, verdict in zip(known, ended, strict=True)
         }
 
     async def _rows(self, query: Query, some: Sequence[object], **columns: object) -> list[asyncpg.Record]:

@@ -9,6 +9,8 @@ from watcher.adapters.postgres.database import ATTEMPTS, Database, Transaction, 
 from watcher.adapters.postgres.named import by, renamed
 from watcher.adapters.postgres.pipeline_types import datepart, ensured
 from watcher.adapters.postgres.queries import load
+from watcher.domain.anomaly import MetricField
+from watcher.domain.anomaly_rules import automatic, declaration_digest
 from watcher.domain.page import Page, Slice
 from watcher.domain.pipeline import (
     Pipeline,
@@ -27,8 +29,17 @@ SQL = load("pipelines")
 class PostgresPipelines:
     """`Pipelines` by SQL."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, auto_rules: Sequence[MetricField] | None = None) -> None:
+        """`auto_rules` are the metrics that are watched in each new pipeline."""
         self._database = database
+        rules = automatic(0, auto_rules or ())
+        self._auto_rules = {
+            "rule_metrics": [rule.metric_field.value for rule in rules],
+            "rule_declarations": [declaration_digest(rule) for rule in rules],
+            "rule_thresholds": [rule.z_threshold for rule in rules],
+            "rule_lookbacks": [rule.lookback_days for rule in rules],
+            "rule_minimums": [rule.minimum_executions for rule in rules],
+        }
 
     async def declare(
         self, declarations: Sequence[PipelineDeclaration], now: datetime
@@ -68,7 +79,9 @@ class PostgresPipelines:
         for _ in range(ATTEMPTS):
             async with self._database.transaction() as transaction:
                 type_id = await ensured(transaction, declaration.pipeline_type_name, now)
-                created = await transaction.row(SQL["create"], pipeline_type_id=type_id, **values)
+                created = await transaction.row(
+                    SQL["create"], pipeline_type_id=type_id, **values, **self._auto_rules
+                )
                 if created is not None:
                     return _declared(created, created=True)
                 row = await transaction.row(SQL["declare"], pipeline_type_id=type_id, **values)

@@ -60,6 +60,7 @@ class PostgresRetention:
         forgotten = Forgotten(
             total_pipeline_executions_deleted=row["executions"],
             total_timeliness_pipeline_execution_logs_deleted=row["timeliness_logs"],
+            total_anomaly_detection_results_deleted=row["anomaly_results"],
             total_pipeline_execution_closure_parent_deleted=row["pairs"],
         )
         return Batch(forgotten, reached)
@@ -113,16 +114,19 @@ async def _deleted(transaction: Transaction, trees: Sequence[Tree]) -> Forgotten
     pairs = 0
     for ids in _weighed(trees):
         pairs += await _gone(transaction, SQL["delete_pairs"], ids)
-    executions = logs = 0
+    executions = logs = results = 0
     deepest_first = [run["id"] for run in sorted(runs, key=lambda run: run["depth"], reverse=True)]
     for ids in _chunks(deepest_first, ROWS_AT_ONCE):
         logs += await _gone(transaction, SQL["delete_timeliness_logs"], ids)
+        results += await _gone(transaction, SQL["delete_anomaly_results"], ids)
+        await transaction.rows(SQL["delete_anomaly_incidents"], ids=ids)
         executions += await _gone(transaction, SQL["delete_executions"], ids)
     await transaction.rows(REPORT["hold"])
     await keep(transaction, runs, shrunk=True)
     return Forgotten(
         total_pipeline_executions_deleted=executions,
         total_timeliness_pipeline_execution_logs_deleted=logs,
+        total_anomaly_detection_results_deleted=results,
         total_pipeline_execution_closure_parent_deleted=pairs,
     )
 

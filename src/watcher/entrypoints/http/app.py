@@ -12,6 +12,7 @@ from fastapi.routing import APIRoute
 from watcher.container import Container, working
 from watcher.entrypoints.http import (
     addresses,
+    anomalies,
     checks,
     executions,
     lineage,
@@ -84,6 +85,8 @@ def create_app(container: Container) -> FastAPI:
         lineage.effects_router(watcher),
         checks.checking_router(watcher),
         checks.log_router(watcher),
+        anomalies.rule_router(watcher),
+        anomalies.result_router(watcher),
         reports.router(watcher),
         maintenance.router(watcher),
         queues.router(watcher),

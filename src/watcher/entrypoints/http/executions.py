@@ -124,7 +124,7 @@ def reading_router(watcher: Watcher) -> APIRouter:
 
 async def _recorded(watcher: Watcher, judged: Sequence[Record | ValidationError | WatcherError]) -> list[Any]:
     records = [record for record in judged if isinstance(record, Record)]
-    verdicts = iter(await watcher.executions.record(records) if records else ())
+    verdicts = iter(await watcher.record_executions(records) if records else ())
     return [
         _result(next(verdicts)) if isinstance(item, Record) else _refused(item, ("body", "executions", index))
         for index, item in enumerate(judged)

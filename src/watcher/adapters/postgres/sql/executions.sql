@@ -72,7 +72,7 @@ ended AS (
         e.inserts, e.updates, e.soft_deletes, i.position
 )
 -- include: advance
-SELECT e.position, e.id
+SELECT e.position, e.id, e.id = ANY(ARRAY(SELECT q.pipeline_execution_id FROM queued AS q)) AS watched
 FROM ended AS e;
 
 -- name: record
@@ -111,7 +111,7 @@ WITH input AS MATERIALIZED (
     INNER JOIN begun AS b ON b.id = a.id
 )
 -- include: advance
-SELECT e.position, e.id
+SELECT e.position, e.id, e.id = ANY(ARRAY(SELECT q.pipeline_execution_id FROM queued AS q)) AS watched
 FROM ended AS e;
 
 -- name: admit
@@ -191,6 +191,19 @@ advanced AS (
         watermark_started = GREATEST(p.watermark_started, r.watermark_started)
     FROM reached AS r
     WHERE p.id = r.id
+),
+-- What is watched is noted as to be judged, by the rules that are active now. Else it is one look into a small index.
+queued AS (
+    INSERT INTO anomaly_pending (pipeline_execution_id, pipeline_id, rule_ids)
+    SELECT e.id, e.pipeline_id, w.rule_ids
+    FROM ended AS e
+    CROSS JOIN LATERAL (
+        SELECT array_agg(r.id) AS rule_ids
+        FROM anomaly_detection_rule AS r
+        WHERE r.pipeline_id = e.pipeline_id AND r.active
+    ) AS w
+    WHERE e.completed_successfully AND w.rule_ids IS NOT NULL
+    RETURNING pipeline_execution_id
 )
 
 -- name: by_ids
@@ -216,7 +229,7 @@ FROM unnest(:pipeline_ids::BIGINT[], :parent_ids::BIGINT[], :external_ids::TEXT[
 
 -- name: tree
 SELECT
-    -- include: columns
+    -- include: shown
 FROM (
     SELECT :id::BIGINT AS id, 0 AS depth
     UNION ALL
@@ -234,35 +247,35 @@ WHERE id = :id;
 
 -- name: page_of_all
 SELECT
-    -- include: columns
+    -- include: shown
 FROM pipeline_execution AS e
 WHERE TRUE
     -- include: slice
 
 -- name: page_of_pipeline
 SELECT
-    -- include: columns
+    -- include: shown
 FROM pipeline_execution AS e
 WHERE e.pipeline_id = :pipeline_id
     -- include: slice
 
 -- name: page_of_parent
 SELECT
-    -- include: columns
+    -- include: shown
 FROM pipeline_execution AS e
 WHERE e.parent_id = :parent_id
     -- include: slice
 
 -- name: page_of_running
 SELECT
-    -- include: columns
+    -- include: shown
 FROM pipeline_execution AS e
 WHERE e.end_date IS NULL
     -- include: slice
 
 -- name: page_of_failed
 SELECT
-    -- include: columns
+    -- include: shown
 FROM pipeline_execution AS e
 WHERE NOT e.completed_successfully
     -- include: slice
@@ -285,6 +298,16 @@ WHERE NOT e.completed_successfully
     )
 ORDER BY e.start_date DESC, e.id DESC
 LIMIT :limit
+
+-- name: shown
+-- The columns, and what is flagged of the metrics of which there is a verdict.
+-- include: columns
+,
+(
+    SELECT jsonb_object_agg(r.metric_field, r.standing = 'anomalous' AND r.unflagged_at IS NULL)
+    FROM anomaly_detection_result AS r
+    WHERE r.pipeline_execution_id = e.id AND r.standing <> 'learning'
+) AS anomaly_flags
 
 -- name: columns
 e.id, e.parent_id, e.pipeline_id, e.start_date, e.end_date, e.duration_seconds, e.completed_successfully,

@@ -15,17 +15,33 @@ WHERE name_key = :name_key AND declaration = :declaration
 RETURNING id, active, load_lineage, watermark;
 
 -- name: create
-INSERT INTO pipeline (
-    name, name_key, declaration, pipeline_type_id, next_watermark, pipeline_metadata,
-    freshness_number, freshness_datepart, timeliness_number, timeliness_datepart, created_at
+-- Creates a pipeline, with the rules that new ones get by themselves; nothing where the name is taken.
+WITH created AS (
+    INSERT INTO pipeline (
+        name, name_key, declaration, pipeline_type_id, next_watermark, pipeline_metadata,
+        freshness_number, freshness_datepart, timeliness_number, timeliness_datepart, created_at
+    )
+    VALUES (
+        :name, :name_key, :declaration, :pipeline_type_id, :next_watermark, (:pipeline_metadata::TEXT)::JSONB,
+        :freshness_number, (:freshness_datepart::TEXT)::DATEPART,
+        :timeliness_number, (:timeliness_datepart::TEXT)::DATEPART, :now
+    )
+    ON CONFLICT (name_key) DO NOTHING
+    RETURNING id, active, load_lineage, watermark
+),
+ruled AS (
+    INSERT INTO anomaly_detection_rule (
+        pipeline_id, metric_field, declaration, z_threshold, lookback_days, minimum_executions, active, created_at
+    )
+    SELECT c.id, r.metric_field, r.declaration, r.z_threshold, r.lookback_days, r.minimum_executions, TRUE, :now
+    FROM created AS c
+    CROSS JOIN unnest(
+        :rule_metrics::TEXT[], :rule_declarations::BYTEA[], :rule_thresholds::DOUBLE PRECISION[],
+        :rule_lookbacks::INTEGER[], :rule_minimums::INTEGER[]
+    ) AS r (metric_field, declaration, z_threshold, lookback_days, minimum_executions)
 )
-VALUES (
-    :name, :name_key, :declaration, :pipeline_type_id, :next_watermark, (:pipeline_metadata::TEXT)::JSONB,
-    :freshness_number, (:freshness_datepart::TEXT)::DATEPART,
-    :timeliness_number, (:timeliness_datepart::TEXT)::DATEPART, :now
-)
-ON CONFLICT (name_key) DO NOTHING
-RETURNING id, active, load_lineage, watermark;
+SELECT c.id, c.active, c.load_lineage, c.watermark
+FROM created AS c;
 
 -- name: declare
 -- Takes a declaration: its content where that differs from the last one, its next watermark in any case.

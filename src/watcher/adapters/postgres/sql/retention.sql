@@ -23,7 +23,8 @@ ORDER BY r.position;
 
 -- name: described
 -- What belongs to trees. An execution has as many rows in the closure as it has ancestors: its depth.
-SELECT count(*) AS executions, COALESCE(sum(t.depth), 0) AS pairs, count(l.id) AS timeliness_logs
+SELECT count(*) AS executions, COALESCE(sum(t.depth), 0) AS pairs, count(l.id) AS timeliness_logs,
+    COALESCE(sum(a.results), 0)::BIGINT AS anomaly_results
 FROM (
     SELECT r.id, 0 AS depth
     FROM unnest(:roots::BIGINT[]) AS r (id)
@@ -32,7 +33,12 @@ FROM (
     FROM pipeline_execution_closure AS c
     WHERE c.ancestor_id = ANY(:roots::BIGINT[])
 ) AS t
-LEFT JOIN timeliness_pipeline_execution_log AS l ON l.pipeline_execution_id = t.id;
+LEFT JOIN timeliness_pipeline_execution_log AS l ON l.pipeline_execution_id = t.id
+CROSS JOIN LATERAL (
+    SELECT count(*) AS results
+    FROM anomaly_detection_result AS r
+    WHERE r.pipeline_execution_id = t.id
+) AS a;
 
 -- name: hold
 -- The runs of trees, as they are once they are held. Nobody can then begin a run below one of them.
@@ -75,6 +81,33 @@ WITH gone AS (
 
 SELECT count(*) AS gone
 FROM gone;
+
+-- name: delete_anomaly_results
+-- The verdicts on these runs, and that they wait for one.
+WITH waiting AS (
+    DELETE FROM anomaly_pending
+    WHERE pipeline_execution_id = ANY(:ids::BIGINT[])
+),
+gone AS (
+    DELETE FROM anomaly_detection_result
+    WHERE pipeline_execution_id = ANY(:ids::BIGINT[])
+    RETURNING id
+)
+
+SELECT count(*) AS gone
+FROM gone;
+
+-- name: delete_anomaly_incidents
+-- The incidents of which these runs are the last ones. One that a judge holds may be about to go on: it is waited for,
+-- and stays if it did.
+DELETE FROM anomaly_incident
+WHERE id = ANY(ARRAY(
+    SELECT i.id
+    FROM anomaly_incident AS i
+    WHERE i.last_execution_id = ANY(:ids::BIGINT[])
+    ORDER BY i.id
+    FOR UPDATE
+));
 
 -- name: delete_executions
 WITH gone AS (

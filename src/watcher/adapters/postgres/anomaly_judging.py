@@ -1,0 +1,236 @@
+"""One transaction of judging in PostgreSQL: a constant number of statements, whatever there is to judge."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import cast
+
+import asyncpg
+
+from watcher.adapters.postgres.database import Transaction
+from watcher.adapters.postgres.queries import load
+from watcher.domain.anomaly import MetricField
+from watcher.domain.anomaly_incident import AnomalyIncident, Course, IncidentEnding
+from watcher.domain.anomaly_judging import Earlier, History, Judging, Look, Run, Waiting
+from watcher.domain.anomaly_results import AnomaliesJudged
+from watcher.domain.anomaly_rules import AnomalyDetectionRule
+from watcher.domain.anomaly_sample import MEMORY
+from watcher.domain.clock import FIRST
+from watcher.domain.errors import StoreBusy
+
+SQL = load("anomaly_judging")
+
+WINDOW = 5_000
+"""Waiting runs that are looked at for some that nobody else judges."""
+
+TURN = 8
+"""After so many runs, some milliseconds, it is the turn of others in this process."""
+
+Rules = Mapping[int, AnomalyDetectionRule]
+Key = tuple[int, MetricField | None]
+
+
+async def judge(transaction: Transaction, limit: int, now: datetime) -> AnomaliesJudged:
+    """`AnomalyResults.judge`."""
+    await transaction.in_order()
+    claimed = [row[0] for row in await transaction.rows(SQL["claim"], limit=limit, window=WINDOW)]
+    taken = await transaction.rows(SQL["taken"], ids=claimed) if claimed else []
+    if not taken:
+        left = await transaction.row(SQL["left"])
+        if left is not None and left["pending"]:
+            raise StoreBusy("all that is to be judged is with others just now")
+        return AnomaliesJudged(0)
+    rule_ids = sorted({rule_id for row in taken for rule_id in row["rule_ids"]})
+    rows = await transaction.rows(SQL["rules"], ids=rule_ids)
+    courses = {row["id"]: Course(row["judged_to"]) for row in rows}
+    rules = {row["id"]: _rule(row) for row in rows}
+    waiting = [_waiting(row, rules) for row in taken]
+    for row in await transaction.rows(SQL["lasting"], rule_ids=list(courses)) if courses else []:
+        courses[row["rule_id"]].lasting = incident_of(row)
+    judging = Judging(await _histories(transaction, waiting), courses, now)
+    for turn, _ in enumerate(judging.proceeds(waiting), start=1):
+        if turn % TURN == 0:
+            await asyncio.sleep(0)
+    identities, opened, ended = await _kept(transaction, judging.incidents)
+    await _write(transaction, judging, [row["id"] for row in taken], identities)
+    return AnomaliesJudged(len(taken), opened, ended)
+
+
+def _rule(row: asyncpg.Record) -> AnomalyDetectionRule:
+    return AnomalyDetectionRule(
+        **{name: value for name, value in row.items() if name not in ("judged_to", "metric_field")},
+        metric_field=MetricField(row["metric_field"]),
+    )
+
+
+def _waiting(row: asyncpg.Record, rules: Rules) -> Waiting:
+    ids = row["rule_ids"] if row["active"] else ()
+    return Waiting(_run(row), [rules[each] for each in sorted(ids) if each in rules])
+
+
+def _run(row: asyncpg.Record) -> Run:
+    """The row itself is the mapping of its metrics: there may be very many."""
+    return Run(
+        row["id"], row["pipeline_id"], row["start_date"], cast("Mapping[MetricField, float | None]", row)
+    )
+
+
+async def _histories(transaction: Transaction, waiting: Sequence[Waiting]) -> dict[int, History]:
+    """What each rule knows: of the runs read for all rules of a pipeline, or where some lack its metric its own."""
+    rules = {rule.id: rule for each in waiting for rule in each.rules}
+    shared = await _sampled(
+        transaction, [Look.of(each.run, each.rules) for each in waiting if each.rules], rules
+    )
+    found = {rule.id: shared.get((rule.pipeline_id, None), Earlier()) for rule in rules.values()}
+    alone = {rule_id for rule_id, earlier in found.items() if earlier.lacks(rules[rule_id].metric_field)}
+    looks = [
+        Look.of(each.run, [rule], rule.metric_field)
+        for each in waiting
+        for rule in each.rules
+        if rule.id in alone and each.run.metrics[rule.metric_field] is not None
+    ]
+    own = await _sampled(transaction, looks, rules)
+    for rule_id in alone:
+        found[rule_id] = own.get((rules[rule_id].pipeline_id, rules[rule_id].metric_field), Earlier())
+    flagged = await _flagged(transaction, found)
+    histories = {}
+    for turn, (rule_id, earlier) in enumerate(found.items(), start=1):
+        histories[rule_id] = History.known(earlier, rules[rule_id].metric_field, flagged[rule_id])
+        if turn % TURN == 0:
+            await asyncio.sleep(0)
+    return histories
+
+
+async def _sampled(transaction: Transaction, looks: Sequence[Look], rules: Rules) -> dict[Key, Earlier]:
+    """The runs that were asked for, by pipeline and metric, as far as the metrics of the rules go."""
+    if not looks:
+        return {}
+    metrics = sorted({rule.metric_field for rule in rules.values()})
+    rows = await transaction.rows(
+        SQL["sample"],
+        pipeline_ids=[look.pipeline_id for look in looks],
+        start_dates=[look.start_date for look in looks],
+        memories=[_earlier(look.start_date, MEMORY) for look in looks],
+        withins=[_earlier(look.start_date, timedelta(weeks=look.weeks)) for look in looks],
+        recents=[look.recent for look in looks],
+        leasts=[look.least for look in looks],
+        gates=[look.gate for look in looks],
+        days=[look.days for look in looks],
+        metrics=[look.metric_field for look in looks],
+        wanted=metrics,
+    )
+    return {
+        (row["pipeline_id"], row["metric"] and MetricField(row["metric"])): Earlier(
+            row["ids"], row["starts"], {metric: row[metric.value] for metric in metrics}
+        )
+        for row in rows
+    }
+
+
+def _earlier(instant: datetime, span: timedelta) -> datetime:
+    """So much earlier, or the first instant that the store can tell from the infinity."""
+    first = FIRST + timedelta(microseconds=1)
+    return instant - min(span, instant - first)
+
+
+async def _flagged(transaction: Transaction, found: Mapping[int, Earlier]) -> Mapping[int, Collection[int]]:
+    """The runs that each rule flagged, of those between its first and its last."""
+    some = {rule_id: earlier.starts for rule_id, earlier in found.items() if earlier.starts}
+    flagged: defaultdict[int, set[int]] = defaultdict(set)
+    if some:
+        rows = await transaction.rows(
+            SQL["flagged"],
+            rule_ids=list(some),
+            firsts=[starts[0] for starts in some.values()],
+            lasts=[starts[-1] for starts in some.values()],
+        )
+        for row in rows:
+            flagged[row["rule_id"]].add(row["pipeline_execution_id"])
+    return flagged
+
+
+async def _kept(
+    transaction: Transaction, incidents: Mapping[int, AnomalyIncident]
+) -> tuple[dict[int, int], list[AnomalyIncident], list[AnomalyIncident]]:
+    """Writes the incidents, those that were there first; their ids, which were opened and which ended."""
+    known = [incident for incident in incidents.values() if incident.id > 0]
+    new = [incident for incident in incidents.values() if incident.id < 0]
+    identities = {incident.id: incident.id for incident in known}
+    if known:
+        await transaction.rows(
+            SQL["change_incidents"],
+            ids=[each.id for each in known],
+            last_execution_ids=[each.last_execution_id for each in known],
+            last_starts=[each.last_start for each in known],
+            runs=[each.runs for each in known],
+            ended_ats=[each.ended_at for each in known],
+            endings=[each.ending for each in known],
+        )
+    if new:
+        rows = await transaction.rows(
+            SQL["open_incidents"],
+            rule_ids=[each.rule_id for each in new],
+            pipeline_ids=[each.pipeline_id for each in new],
+            metric_fields=[each.metric_field.value for each in new],
+            opened_ats=[each.opened_at for each in new],
+            first_execution_ids=[each.first_execution_id for each in new],
+            first_starts=[each.first_start for each in new],
+            last_execution_ids=[each.last_execution_id for each in new],
+            last_starts=[each.last_start for each in new],
+            runs=[each.runs for each in new],
+            sentences=[each.sentence for each in new],
+            ended_ats=[each.ended_at for each in new],
+            endings=[each.ending for each in new],
+        )
+        given = {(row["rule_id"], row["first_execution_id"]): row["id"] for row in rows}
+        identities |= {each.id: given[each.rule_id, each.first_execution_id] for each in new}
+    written = [replace(each, id=identities[each.id]) for each in (*known, *new)]
+    return (
+        identities,
+        written[len(known) :],
+        [each for each in written if each.ended_at is not None],
+    )
+
+
+async def _write(
+    transaction: Transaction, judging: Judging, taken: Sequence[int], identities: Mapping[int, int]
+) -> None:
+    judged = [entry.judged for entry in judging.entries]
+    verdicts = [each.verdict for each in judged]
+    courses = sorted((rule_id, course.judged_to) for rule_id, course in judging.courses.items())
+    await transaction.rows(
+        SQL["write"],
+        now=judging.now,
+        taken=taken,
+        course_ids=[rule_id for rule_id, _ in courses],
+        judged_tos=[judged_to for _, judged_to in courses],
+        execution_ids=[each.execution_id for each in judged],
+        rule_ids=[each.rule_id for each in judged],
+        pipeline_ids=[each.pipeline_id for each in judged],
+        metric_fields=[each.metric_field.value for each in judged],
+        start_dates=[each.start_date for each in judged],
+        values=[Decimal(repr(each.value)) for each in judged],
+        standings=[verdict.standing.value for verdict in verdicts],
+        expecteds=[verdict.expected for verdict in verdicts],
+        lows=[verdict.low for verdict in verdicts],
+        highs=[verdict.high for verdict in verdicts],
+        scores=[verdict.score for verdict in verdicts],
+        buckets=[verdict.bucket for verdict in verdicts],
+        history_sizes=[verdict.history_size for verdict in verdicts],
+        missings=[verdict.missing for verdict in verdicts],
+        sentences=[verdict.sentence for verdict in verdicts],
+        incident_ids=[
+            None if entry.incident_id is None else identities[entry.incident_id] for entry in judging.entries
+        ],
+    )
+
+
+def incident_of(row: asyncpg.Record) -> AnomalyIncident:
+    """The incident of a row that has the columns of one."""
+    values = dict(row)
+    values["metric_field"] = MetricField(row["metric_field"])
+    values["ending"] = None if row["ending"] is None else IncidentEnding(row["ending"])
+    return AnomalyIncident(**values)

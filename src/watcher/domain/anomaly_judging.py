@@ -1,0 +1,158 @@
+"""Judging many runs at once: from what was read of them to verdicts and incidents, without any I/O."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import cast
+
+from watcher.domain.anomaly import MetricField, Observation
+from watcher.domain.anomaly_incident import AnomalyIncident, Course, Judged
+from watcher.domain.anomaly_judge import judge
+from watcher.domain.anomaly_rules import AnomalyDetectionRule
+from watcher.domain.anomaly_sample import anchors, recent_limit, sampled, weeks_back
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A successful run: when it began, and its metrics as far as they were counted."""
+
+    id: int
+    pipeline_id: int
+    start_date: datetime
+    metrics: Mapping[MetricField, float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A run that is to be judged, and the rules to judge it by: those that were active when it ended and still are."""
+
+    run: Run
+    rules: Sequence[AnomalyDetectionRule]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Which earlier runs are asked for to judge one by some rules: what `sampled` needs, for all of them.
+
+    The `recent` latest; of those older than `weeks` only the first `least`. And, unless fewer than `gate` runs came
+    before, for each of the `days` before a stretch. With `metric_field`, only runs that have that metric.
+    """
+
+    pipeline_id: int
+    start_date: datetime
+    recent: int
+    least: int
+    weeks: int
+    gate: int
+    days: int
+    metric_field: MetricField | None = None
+
+    @classmethod
+    def of(cls, run: Run, rules: Sequence[AnomalyDetectionRule], metric: MetricField | None = None) -> "Look":
+        asked = [rule.rule() for rule in rules]
+        limits = [recent_limit(rule) for rule in asked]
+        return cls(
+            run.pipeline_id,
+            run.start_date,
+            max(limits) + 1,
+            max(rule.minimum_executions for rule in asked),
+            max(weeks_back(rule).days for rule in asked) // 7,
+            min(limits) + 1,
+            max(len(anchors(run.start_date, rule)) for rule in asked),
+            metric,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """Successful runs of one pipeline by column, ascending by their start, then by their id."""
+
+    ids: Sequence[int] = ()
+    starts: Sequence[datetime] = ()
+    metrics: Mapping[MetricField, Sequence[float | None]] = field(default_factory=dict)
+
+    def lacks(self, metric: MetricField) -> bool:
+        """Whether some do not have the metric, so that these are not all that a rule for it asks for."""
+        return None in self.metrics.get(metric, ())
+
+
+@dataclass(slots=True)
+class History:
+    """What a rule knows of the earlier runs of its pipeline: those that have its metric, in order."""
+
+    ids: list[int]
+    runs: list[Observation]
+
+    @classmethod
+    def known(cls, earlier: Earlier, metric: MetricField, flagged: Collection[int]) -> "History":
+        values = earlier.metrics.get(metric, ())
+        if None in values:
+            there = [index for index, value in enumerate(values) if value is not None]
+            earlier = Earlier([earlier.ids[each] for each in there], [earlier.starts[each] for each in there])
+            values = [values[each] for each in there]
+        flags = [each in flagged for each in earlier.ids]
+        return cls(
+            list(earlier.ids), list(map(Observation, earlier.starts, cast("Sequence[float]", values), flags))
+        )
+
+    def flag(self, identity: int) -> None:
+        """Later runs take this one for anomalous."""
+        if identity in self.ids:
+            index = self.ids.index(identity)
+            self.runs[index] = replace(self.runs[index], flagged=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What is to be written for one verdict; `incident_id` below 0 is that of an incident to be opened."""
+
+    judged: Judged
+    incident_id: int | None
+
+
+@dataclass(slots=True)
+class Judging:
+    """The judging of some runs. `histories` and `courses` are by the id of the rule."""
+
+    histories: Mapping[int, History]
+    courses: Mapping[int, Course]
+    now: datetime
+    entries: list[Entry] = field(default_factory=list)
+    incidents: dict[int, AnomalyIncident] = field(default_factory=dict)
+    _new: int = -1
+
+    def proceeds(self, waiting: Sequence[Waiting]) -> Iterator[None]:
+        """Judges one run after the other, in the order of their starts; each step is about a millisecond."""
+        for each in sorted(waiting, key=lambda one: place(one.run)):
+            for rule in each.rules:
+                self._judge(each.run, rule)
+            yield
+
+    def _judge(self, run: Run, rule: AnomalyDetectionRule) -> None:
+        value = run.metrics[rule.metric_field]
+        if value is None:
+            return
+        asked, history = rule.rule(), self.histories[rule.id]
+        verdict = judge(asked, run.start_date, value, sampled(history.runs, run.start_date, asked))
+        judged = Judged(
+            rule_id=rule.id,
+            pipeline_id=run.pipeline_id,
+            metric_field=rule.metric_field,
+            execution_id=run.id,
+            start_date=run.start_date,
+            verdict=verdict,
+            value=value,
+        )
+        incident = self.courses[rule.id].takes(judged, self.now, self._new)
+        if incident is not None:
+            self.incidents[incident.id] = incident
+            self._new -= incident.id == self._new
+        if verdict.anomalous:
+            history.flag(run.id)
+        self.entries.append(
+            Entry(judged, incident.id if incident is not None and verdict.anomalous else None)
+        )
+
+
+def place(run: Run) -> tuple[datetime, int]:
+    return run.start_date, run.id

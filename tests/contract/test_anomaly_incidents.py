@@ -1,0 +1,138 @@
+"""Consecutive flagged runs of one rule are one incident, in whatever order they are judged."""
+
+import pytest
+
+from tests.contract.test_anomalies import DAY, ROWS, history, judge, watched
+from tests.contract.world import World
+from watcher.domain.anomaly import MetricField
+from watcher.domain.anomaly_incident import AnomalyIncident, IncidentEnding
+
+GOOD, EMPTY = 1_000, 0
+
+
+async def days(world: World, pipeline_id: int, first: int, *sizes: int, together: bool = False) -> list[int]:
+    """The ids of runs on consecutive days, each judged after its end unless all are judged together."""
+    runs = []
+    for day, size in enumerate(sizes, start=first):
+        runs.append(await world.ran(pipeline_id, day * DAY, total_rows=size))
+        if not together:
+            await judge(world)
+    await judge(world)
+    return runs
+
+
+def facts(incident: AnomalyIncident) -> tuple[int, int, int, IncidentEnding | None]:
+    return incident.first_execution_id, incident.last_execution_id, incident.runs, incident.ending
+
+
+@pytest.mark.parametrize("together", [True, False])
+async def test_an_incident_opens_with_a_flagged_run_and_ends_with_a_normal_one(
+    world: World, *, together: bool
+) -> None:
+    pipeline_id = await watched(world)
+    runs = await days(world, pipeline_id, 0, GOOD, EMPTY, EMPTY, GOOD, EMPTY, together=together)
+    first, second = await world.incidents()
+    assert facts(first) == (runs[1], runs[2], 2, IncidentEnding.RECOVERED)
+    assert facts(second) == (runs[4], runs[4], 1, None)
+    (opening,) = await world.verdicts(run=runs[1])
+    assert (first.sentence, first.rule_id, first.metric_field) == (opening.sentence, opening.rule_id, ROWS)
+    assert (first.opened_at, first.ended_at) == (world.clock.now(), world.clock.now())
+    assert await world.incidents(open=True) == [second]
+    assert await world.incidents(open=False) == [first]
+
+
+async def test_judging_says_what_it_opened_and_what_it_ended(world: World) -> None:
+    pipeline_id = await watched(world)
+    results = world.watcher.anomaly_results
+    await world.ran(pipeline_id, 0, total_rows=EMPTY)
+    judged = await results.judge(10, world.clock.now())
+    assert (judged.taken, judged.opened, judged.ended) == (1, await world.incidents(), [])
+    await world.ran(pipeline_id, DAY, total_rows=EMPTY)
+    judged = await results.judge(10, world.clock.now())
+    assert (judged.taken, judged.opened, judged.ended) == (1, [], [])
+    await world.ran(pipeline_id, 2 * DAY, total_rows=GOOD)
+    judged = await results.judge(10, world.clock.now())
+    assert (judged.taken, judged.opened, judged.ended) == (1, [], await world.incidents())
+    assert (await results.judge(10, world.clock.now())).taken == 0
+
+
+async def test_rules_have_incidents_of_their_own(world: World) -> None:
+    pipeline_id = await world.pipeline()
+    await history(world, pipeline_id, 30, total_rows=GOOD, inserts=GOOD)
+    for metric in (ROWS, MetricField.INSERTS):
+        await world.rule(pipeline_id, metric_field=metric)
+    await world.ran(pipeline_id, 0, total_rows=EMPTY, inserts=EMPTY)
+    await world.ran(pipeline_id, DAY, total_rows=EMPTY, inserts=GOOD)
+    await judge(world)
+    found = {each.metric_field: (each.runs, each.ending) for each in await world.incidents()}
+    assert found == {ROWS: (2, None), MetricField.INSERTS: (1, IncidentEnding.RECOVERED)}
+
+
+async def test_a_flagged_run_within_the_open_incident_that_is_judged_late_adds_to_it(world: World) -> None:
+    pipeline_id = await watched(world)
+    first, last = await days(world, pipeline_id, 0, EMPTY, EMPTY)
+    await world.ran(pipeline_id, DAY - 60, total_rows=EMPTY)
+    await judge(world)
+    assert [facts(each) for each in await world.incidents()] == [(first, last, 3, None)]
+
+
+async def test_a_normal_run_that_is_judged_late_ends_nothing(world: World) -> None:
+    pipeline_id = await watched(world)
+    first, last = await days(world, pipeline_id, 0, EMPTY, EMPTY)
+    await world.ran(pipeline_id, DAY - 60, total_rows=GOOD)
+    await judge(world)
+    assert [facts(each) for each in await world.incidents()] == [(first, last, 2, None)]
+
+
+@pytest.mark.parametrize("lasts", [True, False])
+async def test_a_flagged_run_judged_late_before_all_is_an_incident_that_never_lasted(
+    world: World, *, lasts: bool
+) -> None:
+    pipeline_id = await watched(world)
+    await days(world, pipeline_id, 2, EMPTY if lasts else GOOD)
+    late = await world.ran(pipeline_id, DAY, total_rows=EMPTY)
+    await judge(world)
+    assert facts((await world.incidents())[-1]) == (late, late, 1, IncidentEnding.OVERTAKEN)
+    assert len(await world.incidents(open=True)) == int(lasts)
+
+
+async def test_an_incident_ends_when_everything_in_it_is_unflagged(world: World) -> None:
+    pipeline_id = await watched(world)
+    first, last = await days(world, pipeline_id, 0, EMPTY, EMPTY)
+    await world.watcher.unflag_anomaly(pipeline_id, first, [ROWS])
+    assert [facts(each) for each in await world.incidents()] == [(first, last, 1, None)]
+    await world.watcher.unflag_anomaly(pipeline_id, last, [ROWS])
+    (incident,) = await world.incidents()
+    assert facts(incident) == (first, last, 0, IncidentEnding.UNFLAGGED)
+    assert incident.ended_at == world.clock.now()
+
+
+async def test_unflagging_what_is_over_changes_only_the_count(world: World) -> None:
+    pipeline_id = await watched(world)
+    run, _ = await days(world, pipeline_id, 0, EMPTY, GOOD)
+    await world.watcher.unflag_anomaly(pipeline_id, run, [ROWS])
+    assert [facts(each) for each in await world.incidents()] == [(run, run, 0, IncidentEnding.RECOVERED)]
+
+
+@pytest.mark.parametrize("declared", [True, False])
+async def test_an_incident_ends_with_its_rule(world: World, *, declared: bool) -> None:
+    pipeline_id = await watched(world)
+    (run,) = await days(world, pipeline_id, 0, EMPTY)
+    rule = (await world.verdicts())[0].rule_id
+    if declared:
+        await world.rule(pipeline_id, active=False)
+    else:
+        await world.watcher.change_anomaly_rule(rule, {"active": False})
+    assert [facts(each) for each in await world.incidents()] == [(run, run, 1, IncidentEnding.DEACTIVATED)]
+    await world.watcher.change_anomaly_rule(rule, {"active": True})
+    (again,) = await days(world, pipeline_id, 1, EMPTY)
+    assert facts((await world.incidents(open=True))[0]) == (again, again, 1, None)
+
+
+async def test_learning_neither_opens_nor_ends_anything(world: World) -> None:
+    pipeline_id = await watched(world)
+    await days(world, pipeline_id, 0, EMPTY)
+    (rule,) = {row.rule_id for row in await world.verdicts()}
+    await world.watcher.change_anomaly_rule(rule, {"minimum_executions": 1_000})
+    await days(world, pipeline_id, 1, GOOD, EMPTY)
+    assert [each.ending for each in await world.incidents()] == [None]

@@ -1,0 +1,73 @@
+"""What becomes of a rule's incidents while its runs are judged."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from watcher.domain.anomaly import Bucket, MetricField, Standing, Verdict
+from watcher.domain.anomaly_incident import AnomalyIncident, Course, IncidentEnding, Judged
+
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+
+
+def judged(hour: int, standing: Standing) -> Judged:
+    verdict = Verdict(standing=standing, sentence=f"about {hour}", bucket=Bucket.ALL)
+    return Judged(
+        rule_id=1,
+        pipeline_id=2,
+        metric_field=MetricField.INSERTS,
+        execution_id=100 + hour,
+        start_date=NOON + timedelta(hours=hour),
+        verdict=verdict,
+        value=0,
+    )
+
+
+def told(*story: str) -> list[tuple[int, int, int, IncidentEnding | None]]:
+    """The incidents of runs as `3!` (flagged), `3` (normal) or `3?` (learning), by hour, in the order of judging."""
+    course = Course()
+    kept: dict[int, AnomalyIncident] = {}
+    for each in story:
+        standing = {"!": Standing.ANOMALOUS, "?": Standing.LEARNING}.get(each[-1], Standing.NORMAL)
+        incident = course.takes(judged(int(each.rstrip("!?")), standing), NOON, -1 - len(kept))
+        if incident is not None:
+            kept[incident.id] = incident
+    return [
+        (one.first_execution_id - 100, one.last_execution_id - 100, one.runs, one.ending)
+        for one in kept.values()
+    ]
+
+
+@pytest.mark.parametrize(
+    ("story", "incidents"),
+    [
+        ("1 2 3", []),
+        ("1 2!", [(2, 2, 1, None)]),
+        ("2! 3! 4", [(2, 3, 2, IncidentEnding.RECOVERED)]),
+        ("2! 3 4!", [(2, 2, 1, IncidentEnding.RECOVERED), (4, 4, 1, None)]),
+        ("2! 3? 4!", [(2, 4, 2, None)]),
+        ("2! 4! 3", [(2, 4, 2, None)]),
+        ("2! 4! 3!", [(2, 4, 3, None)]),
+        ("4! 2!", [(4, 4, 1, None), (2, 2, 1, IncidentEnding.OVERTAKEN)]),
+        ("4 2!", [(2, 2, 1, IncidentEnding.OVERTAKEN)]),
+        ("4 2! 3!", [(2, 2, 1, IncidentEnding.OVERTAKEN), (3, 3, 1, IncidentEnding.OVERTAKEN)]),
+        ("2! 2! 2", [(2, 2, 2, IncidentEnding.RECOVERED)]),
+        ("4? 2!", [(2, 2, 1, IncidentEnding.OVERTAKEN)]),
+        ("2! 4! 1", [(2, 4, 2, None)]),
+    ],
+)
+def test_a_story_has_its_incidents(
+    story: str, incidents: list[tuple[int, int, int, IncidentEnding | None]]
+) -> None:
+    assert told(*story.split()) == incidents
+
+
+def test_an_incident_is_over_when_its_last_run_is_unflagged_and_never_twice() -> None:
+    incident = Course().takes(judged(1, Standing.ANOMALOUS), NOON, 1)
+    assert incident is not None
+    later = NOON + timedelta(hours=1)
+    over = incident.without(1, later)
+    assert (over.runs, over.ending, over.ended_at) == (0, IncidentEnding.UNFLAGGED, later)
+    again = incident.over(IncidentEnding.RECOVERED, NOON).without(1, later)
+    assert (again.runs, again.ending, again.ended_at) == (0, IncidentEnding.RECOVERED, NOON)
+    assert incident.over(IncidentEnding.RECOVERED, NOON - timedelta(hours=1)).ended_at == NOON
