@@ -1,17 +1,23 @@
 """The object graph: which adapter stands behind which port."""
 
-from collections.abc import AsyncIterator
+import random
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 
 from dependency_injector import containers, providers
 from dependency_injector.providers import Provider
 
+from watcher.adapters.apprise_notifier import AppriseNotifier
+from watcher.adapters.at_once import at_once
 from watcher.adapters.coalesced import CoalescedExecutions, CoalescedLineage, CoalescedPipelines
 from watcher.adapters.in_process_jobs import InProcessJobs
+from watcher.adapters.later import Later
 from watcher.adapters.memory.addresses import MemoryAddresses, MemoryAddressTypes
+from watcher.adapters.memory.alerts import MemoryAlerts
 from watcher.adapters.memory.closure import MemoryClosure
 from watcher.adapters.memory.daily_report import MemoryDailyReport
+from watcher.adapters.memory.deliveries import MemoryDeliveries
 from watcher.adapters.memory.edges import MemoryEdges
 from watcher.adapters.memory.executions import MemoryExecutions
 from watcher.adapters.memory.late_runs import MemoryLateRuns
@@ -23,9 +29,11 @@ from watcher.adapters.memory.retention import MemoryRetention
 from watcher.adapters.memory.stale_spells import MemoryStaleSpells
 from watcher.adapters.postgres.address_types import PostgresAddressTypes
 from watcher.adapters.postgres.addresses import PostgresAddresses
+from watcher.adapters.postgres.alerts import PostgresAlerts
 from watcher.adapters.postgres.closure import PostgresClosure
 from watcher.adapters.postgres.daily_report import PostgresDailyReport
 from watcher.adapters.postgres.database import Database
+from watcher.adapters.postgres.deliveries import PostgresDeliveries
 from watcher.adapters.postgres.executions import PostgresExecutions
 from watcher.adapters.postgres.late_runs import PostgresLateRuns
 from watcher.adapters.postgres.lineage import PostgresLineage
@@ -38,8 +46,10 @@ from watcher.adapters.postgres.stale_spells import PostgresStaleSpells
 from watcher.adapters.system_clock import SystemClock
 from watcher.domain.address import Addresses, ChangeAddress, DeclareAddress
 from watcher.domain.address_type import AddressTypes, ChangeAddressType, DeclareAddressType
+from watcher.domain.alerts import Alerts
 from watcher.domain.clock import Clock
 from watcher.domain.closure import REACH_LIMIT, Closure, MaintainClosure, RebuildClosure
+from watcher.domain.deliveries import Deliveries, Notifier, SendAlerts, TryChannels
 from watcher.domain.executions import EndExecution, Executions, StartExecution
 from watcher.domain.freshness import CheckFreshness, StaleSpells
 from watcher.domain.health import Probes
@@ -75,6 +85,8 @@ class Watcher:
     check_freshness: CheckFreshness
     check_timeliness: CheckTimeliness
     clean_up: CleanUp
+    send_alerts: SendAlerts
+    try_channels: TryChannels
     refresh_daily_report: RefreshDailyReport
     pipeline_types: PipelineTypes
     pipelines: Pipelines
@@ -86,6 +98,8 @@ class Watcher:
     closure: Closure
     stale_spells: StaleSpells
     late_runs: LateRuns
+    alerts: Alerts
+    deliveries: Deliveries
     jobs: Jobs
     daily_report: DailyReport
     retention: Retention
@@ -125,6 +139,10 @@ class Container(containers.DeclarativeContainer):
     memory_executions = providers.Singleton(MemoryExecutions, memory_pipelines)
     memory_stale_spells = providers.Singleton(MemoryStaleSpells, memory_pipelines)
     memory_late_runs = providers.Singleton(MemoryLateRuns, memory_executions, memory_pipelines)
+    memory_deliveries = providers.Singleton(MemoryDeliveries)
+    memory_alerts = providers.Singleton(
+        MemoryAlerts, memory_pipelines, memory_stale_spells, memory_late_runs, memory_deliveries
+    )
     memory_edges = providers.Singleton(MemoryEdges)
     memory_closure = providers.Singleton(MemoryClosure, memory_edges, reach_limit)
 
@@ -184,7 +202,14 @@ class Container(containers.DeclarativeContainer):
     )
     retention: Provider[Retention] = providers.Selector(
         store,
-        memory=providers.Singleton(MemoryRetention, memory_executions, memory_late_runs, memory_stale_spells),
+        memory=providers.Singleton(
+            MemoryRetention,
+            memory_executions,
+            memory_late_runs,
+            memory_stale_spells,
+            memory_alerts,
+            memory_deliveries,
+        ),
         postgres=providers.Singleton(PostgresRetention, database),
     )
     stale_spells: Provider[StaleSpells] = providers.Selector(
@@ -197,27 +222,46 @@ class Container(containers.DeclarativeContainer):
         memory=memory_late_runs,
         postgres=providers.Singleton(PostgresLateRuns, database),
     )
+    alerts: Provider[Alerts] = providers.Selector(
+        store,
+        memory=memory_alerts,
+        postgres=providers.Singleton(PostgresAlerts, database),
+    )
+    deliveries: Provider[Deliveries] = providers.Selector(
+        store,
+        memory=memory_deliveries,
+        postgres=providers.Singleton(PostgresDeliveries, database),
+    )
+    notifier: Provider[Notifier] = providers.Singleton(
+        AppriseNotifier, settings.provided.channels.call(), settings.provided.alert_timeout
+    )
+    chance: Provider[Callable[[], float]] = providers.Object(random.random)
     probes: Provider[Probes] = providers.Selector(
         store,
         memory=providers.Singleton(MemoryProbes),
         postgres=providers.Singleton(PostgresProbes, database),
     )
+    # What it does is given below: some of that announces more of it.
+    jobs = providers.Singleton(InProcessJobs)
     maintain_closure = providers.Singleton(MaintainClosure, closure)
     prune_lineage = providers.Singleton(
         PruneLineage, lineage, clock, retention_days=settings.provided.lineage_retention_days
     )
     refresh_daily_report = providers.Singleton(RefreshDailyReport, daily_report)
-    check_freshness = providers.Singleton(CheckFreshness, stale_spells, clock)
-    check_timeliness = providers.Singleton(CheckTimeliness, late_runs, clock)
-    jobs: Provider[Jobs] = providers.Singleton(
-        InProcessJobs,
+    check_freshness = providers.Singleton(CheckFreshness, stale_spells, jobs, clock)
+    check_timeliness = providers.Singleton(CheckTimeliness, late_runs, jobs, clock)
+    send_alerts = providers.Singleton(
+        SendAlerts, alerts, deliveries, notifier, clock, chance, providers.Object(at_once)
+    )
+    jobs.add_args(
         providers.Dict(
             {
                 Job.MAINTAIN_CLOSURE: maintain_closure.provided.step,
                 Job.PRUNE_LINEAGE: prune_lineage,
-                Job.CHECK_FRESHNESS: check_freshness,
-                Job.CHECK_TIMELINESS: check_timeliness,
+                Job.CHECK_FRESHNESS: providers.Singleton(Later, check_freshness.provider),
+                Job.CHECK_TIMELINESS: providers.Singleton(Later, check_timeliness.provider),
                 Job.REFRESH_DAILY_REPORT: refresh_daily_report,
+                Job.SEND_ALERTS: send_alerts,
             }
         ),
     )
@@ -240,6 +284,8 @@ class Container(containers.DeclarativeContainer):
         check_freshness=check_freshness,
         check_timeliness=check_timeliness,
         clean_up=providers.Singleton(CleanUp, retention, clock),
+        send_alerts=send_alerts,
+        try_channels=providers.Singleton(TryChannels, notifier),
         refresh_daily_report=refresh_daily_report,
         pipeline_types=pipeline_types,
         pipelines=pipelines,
@@ -251,6 +297,8 @@ class Container(containers.DeclarativeContainer):
         closure=closure,
         stale_spells=stale_spells,
         late_runs=late_runs,
+        alerts=alerts,
+        deliveries=deliveries,
         jobs=jobs,
         daily_report=daily_report,
         retention=retention,

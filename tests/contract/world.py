@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TypedDict, Unpack
 
 from watcher.adapters.memory.jobs import MemoryJobs
+from watcher.adapters.memory.notifier import MemoryNotifier
 from watcher.container import Container, Watcher
 from watcher.domain.address import Address, AddressDeclaration, Addresses, AddressFilter
 from watcher.domain.address_type import AddressType, AddressTypes
@@ -23,6 +24,8 @@ from watcher.domain.timeliness import LateRun, LateRunFilter
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 TABLES = (
+    "alert",
+    "alert_message",
     "pipeline_day",
     "freshness_pipeline_log",
     "timeliness_pipeline_execution_log",
@@ -41,6 +44,7 @@ TABLES = (
 EMPTYING = (
     "UPDATE lineage_upkeep SET pruned_before = NULL",
     "UPDATE report_upkeep SET known_to = 0",
+    "UPDATE alert_upkeep SET activated_at = NULL",
     *(f"DELETE FROM {table}" for table in TABLES),  # noqa: S608, names of our own
 )
 """What empties the record, a hundred times faster than TRUNCATE does. First it waits for who maintains the closure."""
@@ -161,6 +165,13 @@ class World:
         jobs = self.container.jobs()
         assert isinstance(jobs, MemoryJobs)
         return jobs
+
+    @property
+    def notifier(self) -> MemoryNotifier:
+        """Where messages arrive, once it is given channels."""
+        notifier = self.container.notifier()
+        assert isinstance(notifier, MemoryNotifier)
+        return notifier
 
     async def pipeline(self, name: str = "orders", **fields: Unpack[Declaring]) -> int:
         """The id of the pipeline as declared."""

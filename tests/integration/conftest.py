@@ -28,6 +28,9 @@ TIMEOUT = 2.0
 """WATCHER_DATABASE_TIMEOUT in seconds of the servers whose database is maltreated."""
 
 FROM_ONE = [
+    "ALTER SEQUENCE alert_id_seq RESTART",
+    "ALTER SEQUENCE alert_message_id_seq RESTART",
+    "ALTER SEQUENCE alert_delivery_id_seq RESTART",
     "ALTER SEQUENCE freshness_pipeline_log_id_seq RESTART",
     "ALTER SEQUENCE timeliness_pipeline_execution_log_id_seq RESTART",
     "ALTER SEQUENCE address_id_seq RESTART",

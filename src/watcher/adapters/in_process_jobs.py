@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from time import monotonic
@@ -23,15 +24,19 @@ SWEEP_SECONDS: Mapping[Job, float] = {
     Job.CHECK_FRESHNESS: 300.0,
     Job.CHECK_TIMELINESS: 300.0,
     Job.REFRESH_DAILY_REPORT: 300.0,
+    Job.SEND_ALERTS: 60.0,
 }
 """How often each job looks for work that nobody announced, or whose announcement was lost."""
+
+SLOW = frozenset({Job.SEND_ALERTS})
+"""Jobs that wait for others, outside: each has a lane of its own, so that none of the rest waits with it."""
 
 Announcement: TypeAlias = tuple[Job, tuple[tuple[str, int], ...]]
 """A job and its parameters by name."""
 
 
 class InProcessJobs:
-    """`Jobs` one after the other. What is announced while it runs is done once more.
+    """`Jobs` one after the other, but for the `SLOW` ones. What is announced while it runs is done once more.
 
     Equal announcements that wait together are one. Work that answers with a number is done again until that is 0,
     with a rest each time that is as long as the work took: the process has others to serve.
@@ -39,14 +44,15 @@ class InProcessJobs:
 
     def __init__(self, work: Mapping[Job, Callable[..., Awaitable[object]]]) -> None:
         self._work = work
-        self._announced: dict[Announcement, None] = {}
-        self._worker: asyncio.Task[None] | None = None
+        self._announced: defaultdict[Job | None, dict[Announcement, None]] = defaultdict(dict)
+        self._workers: dict[Job | None, asyncio.Task[None]] = {}
         self._closed = False
 
     def announce(self, job: Job, **parameters: int) -> None:
-        self._announced[job, tuple(sorted(parameters.items()))] = None
-        if not self._closed and (self._worker is None or self._worker.done()):
-            self._worker = asyncio.get_running_loop().create_task(self._run())
+        lane = job if job in SLOW else None
+        self._announced[lane][job, tuple(sorted(parameters.items()))] = None
+        if not self._closed and (lane not in self._workers or self._workers[lane].done()):
+            self._workers[lane] = asyncio.get_running_loop().create_task(self._run(self._announced[lane]))
 
     @asynccontextmanager
     async def sweeping(self) -> AsyncIterator[None]:
@@ -60,24 +66,23 @@ class InProcessJobs:
     async def close(self) -> None:
         """Breaks off what is under way; it is found again by the next sweep of anybody."""
         self._closed = True
-        if self._worker is not None:
-            await _stopped(self._worker)
+        await _stopped(*self._workers.values())
 
     async def idle(self) -> None:
         """Returns when nothing that was announced is left to do."""
-        if self._worker is not None:
-            await asyncio.shield(self._worker)
+        while under_way := [worker for worker in self._workers.values() if not worker.done()]:
+            await asyncio.wait(under_way)
 
     async def _sweep(self, job: Job, seconds: float) -> None:
         while True:
             self.announce(job)
             await asyncio.sleep(seconds)
 
-    async def _run(self) -> None:
-        while self._announced:
+    async def _run(self, announced: dict[Announcement, None]) -> None:
+        while announced:
             await asyncio.sleep(DELAY_SECONDS)
-            announcement = next(iter(self._announced))
-            del self._announced[announcement]
+            announcement = next(iter(announced))
+            del announced[announcement]
             await self._done(announcement)
 
     async def _done(self, announcement: Announcement) -> None:

@@ -12,6 +12,7 @@ class Job(StrEnum):
     CHECK_FRESHNESS = "check_freshness"
     CHECK_TIMELINESS = "check_timeliness"
     REFRESH_DAILY_REPORT = "refresh_daily_report"
+    SEND_ALERTS = "send_alerts"
 
 
 class Jobs(Protocol):

@@ -12,6 +12,7 @@ from fastapi.routing import APIRoute
 from watcher.container import Container, working
 from watcher.entrypoints.http import (
     addresses,
+    alerts,
     checks,
     executions,
     lineage,
@@ -83,6 +84,7 @@ def create_app(container: Container) -> FastAPI:
         lineage.effects_router(watcher),
         checks.checking_router(watcher),
         checks.log_router(watcher),
+        alerts.router(watcher),
         reports.router(watcher),
         maintenance.router(watcher),
     ]
