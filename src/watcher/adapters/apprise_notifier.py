@@ -73,13 +73,20 @@ class AppriseNotifier:
         return None if result else _reason(result)
 
 
-def _service(channel: Channel, timeout: float) -> "Apprise":
-    from apprise import Apprise, AppriseAsset, OverflowMode, PersistentStoreMode  # noqa: PLC0415  8 MB, for who has channels
-
+def _silence() -> None:
+    """Cuts off what Apprise and the libraries under it have to say, from the first word of it."""
     for name in TALKATIVE:
         logger = logging.getLogger(name)
         logger.propagate = False
-        logger.addHandler(logging.NullHandler())
+        if not logger.handlers:
+            logger.addHandler(logging.NullHandler())
+    logging.getLogger("apprise").setLevel(logging.DEBUG)  # why it failed is said there, for `_reason` alone
+
+
+def _service(channel: Channel, timeout: float) -> "Apprise":
+    _silence()
+    from apprise import Apprise, AppriseAsset, OverflowMode, PersistentStoreMode  # noqa: PLC0415  8 MB, for who has channels
+
     asset = AppriseAsset(
         app_id="Watcher", app_desc="Watcher", app_url="", storage_mode=PersistentStoreMode.MEMORY
     )
