@@ -231,3 +231,28 @@ async def test_equal_announcements_that_wait_together_are_one() -> None:
 
 async def test_a_job_is_tried_again_with_its_parameters() -> None:
     assert await called(Lookbacks(refusals=1), {"lookback_minutes": 5}) == [{"lookback_minutes": 5}] * 2
+
+
+async def test_a_job_that_waits_for_others_outside_holds_no_other_job_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(in_process_jobs, "DELAY_SECONDS", 0.0)
+    work, answered, sends = Work(), Event(), 0
+
+    async def send() -> None:
+        nonlocal sends
+        sends += 1
+        await answered.wait()
+
+    jobs = InProcessJobs({PRUNE: work.prune, Job.SEND_ALERTS: send})
+    jobs.announce(Job.SEND_ALERTS)
+    await settled()
+    for _ in range(3):
+        jobs.announce(Job.SEND_ALERTS)
+        jobs.announce(PRUNE)
+        await settled()
+    assert (work.done, sends) == ([PRUNE] * 3, 1)
+    answered.set()
+    await wait_for(jobs.idle(), 1)
+    assert sends == 2
+    await jobs.close()
