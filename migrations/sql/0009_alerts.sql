@@ -87,9 +87,6 @@ IS 'While somebody sends it: when the others take it that he died';
 CREATE INDEX alert_delivery_due ON alert_delivery (channel, next_attempt_at, id)
 WHERE state IN ('pending', 'failed');
 
--- GET /alert_delivery?channel=
-CREATE INDEX alert_delivery_by_channel ON alert_delivery (channel, id);
-
 -- One row: who holds it may collect alerts and compose messages.
 CREATE TABLE alert_upkeep (
     id BOOLEAN NOT NULL DEFAULT TRUE,

@@ -13,6 +13,12 @@ from watcher.domain.span import Datepart
 MINUTE, HOUR, DAY = 60.0, 3_600.0, 86_400.0
 HOURLY: Declaring = {"freshness_number": 1, "freshness_datepart": Datepart.HOUR}
 TIMELY: Declaring = {"timeliness_number": 30, "timeliness_datepart": Datepart.MINUTE}
+BOTH: Declaring = {
+    "freshness_number": 1,
+    "freshness_datepart": Datepart.HOUR,
+    "timeliness_number": 30,
+    "timeliness_datepart": Datepart.MINUTE,
+}
 OPS = Channel("ops", Severity.WARNING, "memory://ops")
 ALL = Channel("all", Severity.INFO, "memory://all")
 PAGER = Channel("pager", Severity.CRITICAL, "memory://pager")

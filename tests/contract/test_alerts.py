@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.contract.telling import ALL, DAY, HOUR, HOURLY, MINUTE, OPS, PAGER, TIMELY, Telling
+from tests.contract.telling import ALL, BOTH, DAY, HOUR, HOURLY, MINUTE, OPS, PAGER, TIMELY, Telling
 from tests.contract.world import NOON, World, at, failed
 from watcher.domain.alert_channels import Severity
 from watcher.domain.alert_sentences import AlertKind
@@ -25,7 +25,7 @@ async def active(world: World, *channels: object) -> Telling:
 
 async def test_a_check_that_finds_something_announces_that_it_is_to_be_told(world: World) -> None:
     telling = await active(world)
-    identity = await world.pipeline(**HOURLY, **TIMELY)
+    identity = await world.pipeline(**BOTH)
     await telling.check(MINUTE)
     assert world.jobs.announced == []
     await world.start(identity, MINUTE)
@@ -95,7 +95,7 @@ async def test_severities_are_routed_to_the_channels_that_want_them(world: World
 
 async def test_what_was_over_when_it_was_first_seen_is_one_line_of_news(world: World) -> None:
     telling = await active(world, OPS, ALL)
-    identity = await world.pipeline(**HOURLY, **TIMELY)
+    identity = await world.pipeline(**BOTH)
     run = await world.start(identity)
     await world.end(run, failed(40 * MINUTE))
     await telling.check(41 * MINUTE)

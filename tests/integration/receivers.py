@@ -43,6 +43,7 @@ class _Receiver(BaseHTTPRequestHandler):
         try:
             self.send_response(self.server.answers.pop(0) if self.server.answers else 200)
             self.send_header("Content-Length", "0")
+            self.send_header("Location", "/elsewhere")
             self.end_headers()
         except BrokenPipeError:  # who posted did not wait
             self.close_connection = True

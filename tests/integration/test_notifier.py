@@ -85,6 +85,7 @@ async def test_a_mail_arrives(mail: MailServer) -> None:
     ("status", "reason"),
     [
         (500, "it answered HTTP 500 Internal Server Error"),
+        (302, "it answered HTTP 302 Found"),
         (404, "it answered HTTP 404 Not Found"),
         (401, "it answered HTTP 401 Unauthorized"),
         (429, "it answered HTTP 429 Too Many Requests"),

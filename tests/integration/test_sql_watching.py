@@ -132,8 +132,7 @@ async def test_collecting_reads_of_a_log_what_lasts_and_what_is_recent(
         ("claim", {"alert_delivery_due", "alert_message_pk", "alert_delivery_pk"}),
         ("record_delivered", {"alert_delivery_pk"}),
         ("record_failed", {"alert_delivery_pk"}),
-        ("page_of_all", {"alert_delivery_pk", "alert_message_pk"}),
-        ("page_of_channel", {"alert_delivery_by_channel", "alert_message_pk"}),
+        ("page", {"alert_delivery_pk", "alert_message_pk"}),
     ],
 )
 async def test_deliveries_are_found_by_index(
@@ -141,8 +140,3 @@ async def test_deliveries_are_found_by_index(
 ) -> None:
     found = await plan(connection, DELIVERIES[statement])
     assert (scanned(found), indexes(found)) == (set(), used)
-
-
-@pytest.mark.parametrize("name", ["delete_alerts", "old_alerts", "delete_messages"])
-async def test_old_alerts_are_found_by_index(connection: asyncpg.Connection, name: str) -> None:
-    assert scanned(await plan(connection, RETENTION[name])) == set()

@@ -88,7 +88,11 @@ def _service(channel: Channel, timeout: float) -> "Apprise":
     from apprise import Apprise, AppriseAsset, OverflowMode, PersistentStoreMode  # noqa: PLC0415  8 MB, for who has channels
 
     asset = AppriseAsset(
-        app_id="Watcher", app_desc="Watcher", app_url="", storage_mode=PersistentStoreMode.MEMORY
+        app_id="Watcher",
+        app_desc="Watcher",
+        app_url="",
+        http_redirects=False,  # nobody else says where a message goes
+        storage_mode=PersistentStoreMode.MEMORY,
     )
     service = Apprise.instantiate(channel.url, asset=asset, suppress_exceptions=True)
     if service is None:

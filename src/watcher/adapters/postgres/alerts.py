@@ -33,7 +33,8 @@ class PostgresAlerts:
         return began + over
 
     async def page(self, wanted: AlertFilter, page: Page) -> Slice[Alert]:
-        rows = await self._database.rows(
+        """Planned for the kind: some are rare, others nearly all."""
+        rows = await self._database.rows_replanned(
             _page_query(wanted), kind=wanted.kind, open=wanted.open, after=page.after, limit=page.limit + 1
         )
         return Slice.cut([_alert(row) for row in rows], page.limit)

@@ -64,7 +64,7 @@ class PostgresDeliveries:
 
     async def page(self, wanted: DeliveryFilter, page: Page) -> Slice[Delivery]:
         rows = await self._database.rows(
-            SQL["page_of_all" if wanted.channel is None else "page_of_channel"],
+            SQL["page"],
             channel=wanted.channel,
             state=wanted.state,
             after=page.after,

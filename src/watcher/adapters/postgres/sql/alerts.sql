@@ -117,15 +117,18 @@ ORDER BY a.kind, a.severity;
 -- What is over, by the channels that heard of its beginning and not of its end: what goes into one message each.
 SELECT o.kind, o.channels, array_agg(o.id ORDER BY o.id) AS ids
 FROM (
-    SELECT a.id, a.kind, array_agg(d.channel ORDER BY d.channel) AS channels
+    SELECT a.id, a.kind, c.channels
     FROM alert AS a
-    INNER JOIN alert_delivery AS d ON d.message_id = a.opened_in
-    WHERE a.ended_at IS NOT NULL AND NOT a.settled AND a.ended_at >= :recent AND d.state = 'delivered'
-        AND d.channel = ANY(:channels::TEXT[])
-        AND NOT EXISTS (
-            SELECT FROM alert_delivery AS t WHERE t.message_id = ANY(a.ended_in) AND t.channel = d.channel
-        )
-    GROUP BY a.id
+    CROSS JOIN LATERAL (
+        SELECT array_agg(d.channel ORDER BY d.channel) AS channels
+        FROM alert_delivery AS d
+        WHERE d.message_id = a.opened_in AND d.state = 'delivered' AND d.channel = ANY(:channels::TEXT[])
+            AND NOT EXISTS (
+                SELECT FROM alert_delivery AS t WHERE t.message_id = ANY(a.ended_in) AND t.channel = d.channel
+            )
+        OFFSET 0
+    ) AS c
+    WHERE a.ended_at IS NOT NULL AND NOT a.settled AND a.ended_at >= :recent AND c.channels IS NOT NULL
 ) AS o
 GROUP BY o.kind, o.channels
 ORDER BY o.kind, o.channels;

@@ -1,19 +1,20 @@
 -- name: claim
 -- Takes what is longest due on a channel, which nobody else is just taking, until an instant.
-UPDATE alert_delivery AS d
-SET attempts = d.attempts + 1,
-    next_attempt_at = :until
-FROM (
-    SELECT o.id, o.message_id
+WITH due AS MATERIALIZED (
+    SELECT o.id
     FROM alert_delivery AS o
     WHERE o.channel = :channel AND o.state IN ('pending', 'failed') AND o.next_attempt_at <= :now
         AND o.attempts < :most AND o.give_up_at > :now
     ORDER BY o.next_attempt_at, o.id
     LIMIT 1
     FOR UPDATE SKIP LOCKED
-) AS due
-INNER JOIN alert_message AS m ON m.id = due.message_id
-WHERE d.id = due.id
+)
+UPDATE alert_delivery AS d
+SET attempts = d.attempts + 1,
+    next_attempt_at = :until
+FROM due
+CROSS JOIN alert_message AS m
+WHERE d.id = due.id AND m.id = d.message_id
 RETURNING d.id, d.attempts AS attempt, m.id AS message_id, m.severity, m.ending, m.title, m.text;
 
 -- name: record_delivered
@@ -49,29 +50,14 @@ FROM over AS o
 WHERE d.id = o.id
 RETURNING d.message_id, d.channel, d.last_error;
 
--- name: page_of_all
-SELECT
-    -- include: columns
+-- name: page
+SELECT d.id, d.message_id, m.title, d.channel, d.state, d.attempts,
+    CASE WHEN d.state IN ('pending', 'failed') THEN d.next_attempt_at END AS next_attempt_at, d.last_error,
+    d.delivered_at
 FROM alert_delivery AS d
 INNER JOIN alert_message AS m ON m.id = d.message_id
-WHERE TRUE
-    -- include: slice
-
--- name: page_of_channel
-SELECT
-    -- include: columns
-FROM alert_delivery AS d
-INNER JOIN alert_message AS m ON m.id = d.message_id
-WHERE d.channel = :channel
-    -- include: slice
-
--- name: slice
-    AND d.id < COALESCE(:after, 9223372036854775807)
+WHERE d.id < COALESCE(:after, 9223372036854775807)
     AND (:channel::TEXT IS NULL OR d.channel = :channel)
     AND (:state::TEXT IS NULL OR d.state = :state)
 ORDER BY d.id DESC
-LIMIT :limit
-
--- name: columns
-d.id, d.message_id, m.title, d.channel, d.state, d.attempts,
-CASE WHEN d.state IN ('pending', 'failed') THEN d.next_attempt_at END AS next_attempt_at, d.last_error, d.delivered_at
+LIMIT :limit;
