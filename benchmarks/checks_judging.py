@@ -18,8 +18,9 @@ from rich.table import Table
 from benchmarks import report
 from benchmarks.database import Database, sql
 from benchmarks.servers import migrated, postgres
-from watcher.container import Container, Watcher, closing
+from watcher.container import Container, closing
 from watcher.domain.errors import StoreBusy
+from watcher.domain.watcher import Watcher
 from watcher.settings import Settings
 
 RULES = ("total_rows", "inserts", "updates", "soft_deletes", "duration_seconds", "throughput")

@@ -22,9 +22,10 @@ from benchmarks.lineage_store import Sizes, address, sizes
 from benchmarks.machine import MEGABYTE
 from benchmarks.measure import Load, RunVoid, timed
 from watcher.adapters.postgres.queries import Query
-from watcher.container import Container, Watcher, closing
+from watcher.container import Container, closing
 from watcher.domain.address import AddressDeclaration
 from watcher.domain.lineage import LineageDeclaration, Replaced, Replacement
+from watcher.domain.watcher import Watcher
 from watcher.settings import Settings
 
 FLUSHED = Query.parsed("flushed", "SELECT pg_stat_force_next_flush()")

@@ -5,7 +5,8 @@ from contextlib import asynccontextmanager
 
 from pydantic import SecretStr
 
-from watcher.container import Container, Watcher, working
+from watcher.container import Container, working
+from watcher.domain.watcher import Watcher
 from watcher.settings import MEMORY, Settings
 
 __all__ = ["MEMORY", "Watcher", "open_watcher"]

@@ -1,12 +1,13 @@
 """Every setting, named once. Each is the environment variable `WATCHER_<NAME>`, or a line of `.env`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from watcher.domain.alert_channels import BadChannels, Channel, channels, require_distinct
 from watcher.domain.anomaly import MetricField
 from watcher.domain.jobs import JOBS, Job
 
@@ -18,7 +19,9 @@ MEMORY = "memory://"
 class Settings(BaseSettings):
     """What can be set from outside; `docs/settings.md` is the reference."""
 
-    model_config = SettingsConfigDict(env_prefix="WATCHER_", env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="WATCHER_", env_file=".env", extra="ignore", frozen=True, hide_input_in_errors=True
+    )
 
     database_url: Annotated[
         SecretStr | None,
@@ -99,6 +102,9 @@ class Settings(BaseSettings):
         str,
         Field(description="When runs that wait to be judged are looked for, as a cron expression in UTC."),
     ] = JOBS[Job.DETECT_ANOMALIES].schedule
+    schedule_send_alerts: Annotated[
+        str, Field(description="When what is to be told is looked for, as a cron expression in UTC.")
+    ] = JOBS[Job.SEND_ALERTS].schedule
     queue_warning: Annotated[
         int, Field(ge=1, description="Pending messages from which on the queues are in the state `warning`.")
     ] = 50
@@ -113,6 +119,25 @@ class Settings(BaseSettings):
             "`duration_seconds,total_rows`."
         ),
     ] = None
+    alert_schemes: Annotated[
+        str,
+        Field(
+            description="Schemes that the URLs of channels may have, separated by commas; others are refused."
+        ),
+    ] = "slack,discord,msteams,workflows,gchat,pagerduty,opsgenie,tgram,mailto,mailtos,jsons"
+    alert_channels: Annotated[
+        SecretStr | None,
+        Field(
+            description="Where alerts go: `name=ops severity>=warning url=slack://...`, one or more, see alerts.md."
+        ),
+    ] = None
+    alert_channels_file: Annotated[
+        Path | None,
+        Field(description="A file with more of `WATCHER_ALERT_CHANNELS`, where `#` begins a comment line."),
+    ] = None
+    alert_timeout: Annotated[
+        float, Field(gt=0, le=60, description="Seconds that sending a message to a channel may take.")
+    ] = 10.0
     data_dir: Annotated[
         Path | None,
         Field(
@@ -176,3 +201,37 @@ class Settings(BaseSettings):
     def schedule(self) -> Mapping[Job, str]:
         """The cron expression of each job."""
         return {job: getattr(self, f"schedule_{job}") for job in Job}
+
+    @field_validator("alert_channels")
+    @classmethod
+    def _has_channels(cls, text: SecretStr | None, found: ValidationInfo) -> SecretStr | None:
+        if text is not None:
+            channels(text.get_secret_value(), _listed(found.data["alert_schemes"]))
+        return text
+
+    @field_validator("alert_channels_file")
+    @classmethod
+    def _is_a_file_of_channels(cls, path: Path | None, found: ValidationInfo) -> Path | None:
+        if path is not None:
+            _all(found.data.get("alert_channels"), path, found.data["alert_schemes"])
+        return path
+
+    def channels(self) -> Sequence[Channel]:
+        """Where alerts go, by both settings. Raises `BadChannels`."""
+        return _all(self.alert_channels, self.alert_channels_file, self.alert_schemes)
+
+
+def _all(text: SecretStr | None, path: Path | None, schemes: str) -> Sequence[Channel]:
+    allowed = _listed(schemes)
+    found = [] if text is None else list(channels(text.get_secret_value(), allowed))
+    if path is not None:
+        try:
+            found += channels(path.read_text(), allowed)
+        except (OSError, UnicodeDecodeError) as error:
+            raise BadChannels(f"the file cannot be read: {type(error).__name__}") from None
+    require_distinct(found)
+    return found
+
+
+def _listed(schemes: str) -> Sequence[str]:
+    return [scheme.strip() for scheme in schemes.split(",")]

@@ -9,6 +9,7 @@ from pydantic import SecretStr
 from tests.contract.world import EMPTYING, TABLES, StoppedClock, World
 from tests.server import execute
 from watcher.adapters.memory.jobs import MemoryJobs
+from watcher.adapters.memory.notifier import MemoryNotifier
 from watcher.container import Container, closing
 from watcher.domain.anomaly import MetricField
 from watcher.domain.closure import REACH_LIMIT
@@ -66,6 +67,8 @@ async def world(
     clock = StoppedClock()
     container.clock.override(providers.Object(clock))
     container.jobs.override(providers.Object(MemoryJobs()))
+    container.notifier.override(providers.Object(MemoryNotifier()))
+    container.chance.override(providers.Object(lambda: 1.0))
     container.reach_limit.override(providers.Object(reach_limit))
     async with closing(container):
         yield World(store, dsn, container, clock)

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TypedDict, Unpack
 
 from watcher.adapters.memory.jobs import MemoryJobs
-from watcher.container import Container, Watcher
+from watcher.adapters.memory.notifier import MemoryNotifier
+from watcher.container import Container
 from watcher.domain.address import Address, AddressDeclaration, Addresses, AddressFilter
 from watcher.domain.address_type import AddressType, AddressTypes
 from watcher.domain.anomaly import AnomalyRule, MetricField
@@ -23,6 +24,7 @@ from watcher.domain.pipeline import Pipeline, PipelineDeclaration, Pipelines
 from watcher.domain.pipeline_type import PipelineType, PipelineTypes
 from watcher.domain.span import Datepart
 from watcher.domain.timeliness import LateRun, LateRunFilter
+from watcher.domain.watcher import Watcher
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 TABLES = (
@@ -33,6 +35,8 @@ TABLES = (
     "anomaly_detection_result",
     "anomaly_incident",
     "anomaly_detection_rule",
+    "alert",
+    "alert_message",
     "pipeline_day",
     "freshness_pipeline_log",
     "timeliness_pipeline_execution_log",
@@ -51,6 +55,7 @@ TABLES = (
 EMPTYING = (
     "UPDATE lineage_upkeep SET pruned_before = NULL",
     "UPDATE report_upkeep SET known_to = 0",
+    "UPDATE alert_upkeep SET activated_at = NULL",
     *(f"DELETE FROM {table}" for table in TABLES),  # noqa: S608, names of our own
 )
 """What empties the record, a hundred times faster than TRUNCATE does. First it waits for who maintains the closure."""
@@ -179,6 +184,13 @@ class World:
         jobs = self.container.jobs()
         assert isinstance(jobs, MemoryJobs)
         return jobs
+
+    @property
+    def notifier(self) -> MemoryNotifier:
+        """Where messages arrive, once it is given channels."""
+        notifier = self.container.notifier()
+        assert isinstance(notifier, MemoryNotifier)
+        return notifier
 
     async def pipeline(self, name: str = "orders", **fields: Unpack[Declaring]) -> int:
         """The id of the pipeline as declared."""

@@ -134,6 +134,21 @@ INSERT INTO anomaly_pending (pipeline_execution_id, pipeline_id, rule_ids)
 SELECT e.id, e.pipeline_id, ARRAY[1, 2]
 FROM pipeline_execution AS e
 WHERE e.id > 45000;
+-- Most spells of stale data were told, by 200 messages to two channels each; a hundred are still to be delivered.
+INSERT INTO alert_message (id, kind, severity, ending, title, text, created_at)
+SELECT n, 'freshness', 'warning', FALSE, 'stale', '', '2026-01-01'::TIMESTAMPTZ + n * INTERVAL '1 hour'
+FROM generate_series(1, 2000) AS n;
+
+INSERT INTO alert_delivery (message_id, channel, state, delivered_at, next_attempt_at, give_up_at)
+SELECT m.id, c.name, CASE WHEN m.id <= 1950 THEN 'delivered' ELSE 'pending' END,
+    CASE WHEN m.id <= 1950 THEN m.created_at END, m.created_at, m.created_at
+FROM alert_message AS m, (VALUES ('ops'), ('mail')) AS c (name);
+
+INSERT INTO alert (kind, spell_id, pipeline_id, opened_at, ended_at, severity, facts, opened_in, settled)
+SELECT 'freshness', l.id, l.pipeline_id, l.detected_at, l.ended_at, 'warning', '{}', 1 + l.id % 2000,
+    l.ended_at IS NOT NULL AND l.id % 100 > 0
+FROM freshness_pipeline_log AS l
+WHERE l.id % 200 > 0;
 
 SELECT gin_clean_pending_list('address_by_part_of_name');
 

@@ -9,6 +9,8 @@ from watcher.adapters.postgres.queries import load
 STALE_SPELLS = load("stale_spells")
 LATE_RUNS = load("late_runs")
 RETENTION = load("retention")
+ALERTS = load("alerts")
+DELIVERIES = load("deliveries")
 
 
 async def test_a_check_of_freshness_reads_every_pipeline_once(connection: asyncpg.Connection) -> None:
@@ -102,3 +104,41 @@ async def test_what_is_old_is_found_by_index(
     found = await plan(connection, RETENTION[name])
     assert scanned(found) == set()
     assert indexes(found) == used
+
+
+@pytest.mark.parametrize("statement", sorted(ALERTS.keys() - {"hold"}))
+async def test_alerts_are_collected_and_told_by_index(connection: asyncpg.Connection, statement: str) -> None:
+    found = await plan(connection, ALERTS[statement])
+    assert scanned(found) == set()
+
+
+@pytest.mark.parametrize(
+    ("statement", "used"),
+    [
+        ("collect_freshness", {"freshness_pipeline_log_open_unique", "freshness_pipeline_log_ended"}),
+        (
+            "collect_timeliness",
+            {"timeliness_pipeline_execution_log_open", "timeliness_pipeline_execution_log_over"},
+        ),
+    ],
+)
+async def test_collecting_reads_of_a_log_what_lasts_and_what_is_recent(
+    connection: asyncpg.Connection, statement: str, used: set[str]
+) -> None:
+    assert used <= indexes(await plan(connection, ALERTS[statement]))
+
+
+@pytest.mark.parametrize(
+    ("statement", "used"),
+    [
+        ("claim", {"alert_delivery_due", "alert_message_pk", "alert_delivery_pk"}),
+        ("record_delivered", {"alert_delivery_pk"}),
+        ("record_failed", {"alert_delivery_pk"}),
+        ("page", {"alert_delivery_pk", "alert_message_pk"}),
+    ],
+)
+async def test_deliveries_are_found_by_index(
+    connection: asyncpg.Connection, statement: str, used: set[str]
+) -> None:
+    found = await plan(connection, DELIVERIES[statement])
+    assert (scanned(found), indexes(found)) == (set(), used)

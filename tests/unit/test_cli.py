@@ -35,7 +35,16 @@ def no_settings_of_the_machine(
 
 
 def test_these_are_the_commands() -> None:
-    assert sorted(PROGRAM.commands) == ["api", "beat", "cleanup", "lineage", "migrate", "up", "worker"]
+    assert sorted(PROGRAM.commands) == [
+        "alerts",
+        "api",
+        "beat",
+        "cleanup",
+        "lineage",
+        "migrate",
+        "up",
+        "worker",
+    ]
     assert sorted(LINEAGE.commands) == ["prune", "rebuild", "verify"]
 
 

@@ -9,6 +9,7 @@ from watcher.domain.anomaly import Bucket, MetricField, Standing
 from watcher.domain.anomaly_incident import AnomalyIncident
 from watcher.domain.clock import Clock
 from watcher.domain.errors import NotFound
+from watcher.domain.jobs import Job, Jobs
 from watcher.domain.page import Page, Slice
 
 BATCH = 100
@@ -128,9 +129,10 @@ class AnomalyResults(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class DetectAnomalies:
-    """The job that judges what has ended. Harmless to repeat and to run in many places at once."""
+    """The job that judges what has ended, and announces what it found. Harmless to repeat and to run anywhere at once."""
 
     anomaly_results: AnomalyResults
+    jobs: Jobs
     clock: Clock
 
     async def __call__(self) -> int:
@@ -142,7 +144,10 @@ class DetectAnomalies:
 
     async def step(self) -> int:
         """One transaction's worth of it, for those who have other work to do in between; 0 when nothing is left."""
-        return (await self.anomaly_results.judge(BATCH, self.clock.now())).taken
+        judged = await self.anomaly_results.judge(BATCH, self.clock.now())
+        if judged.opened or judged.ended:
+            self.jobs.announce(Job.SEND_ALERTS)
+        return judged.taken
 
 
 @dataclass(frozen=True, slots=True)

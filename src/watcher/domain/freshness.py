@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from watcher.domain.clock import Clock
+from watcher.domain.jobs import Job, Jobs
 from watcher.domain.page import Page, Slice
 from watcher.domain.pipeline import Pipeline
 from watcher.domain.pipeline_type import PipelineType
@@ -112,10 +113,14 @@ class StaleSpells(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class CheckFreshness:
-    """The job that looks for stale data. Harmless to repeat and to run in many places at once."""
+    """The job that looks for stale data, and announces what it found. Harmless to repeat and to run anywhere at once."""
 
     stale_spells: StaleSpells
+    jobs: Jobs
     clock: Clock
 
     async def __call__(self) -> FreshnessChecked:
-        return await self.stale_spells.check(self.clock.now())
+        checked = await self.stale_spells.check(self.clock.now())
+        if checked.opened or checked.ended:
+            self.jobs.announce(Job.SEND_ALERTS)
+        return checked

@@ -16,6 +16,7 @@ class Job(StrEnum):
     REFRESH_DAILY_REPORT = "refresh_daily_report"
     MONITOR_QUEUES = "monitor_queues"
     DETECT_ANOMALIES = "detect_anomalies"
+    SEND_ALERTS = "send_alerts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ JOBS: Mapping[Job, Terms] = {
     Job.REFRESH_DAILY_REPORT: Terms("*/5 * * * *", soft_seconds=900),
     Job.MONITOR_QUEUES: Terms("* * * * *", soft_seconds=30, retries=1),
     Job.DETECT_ANOMALIES: Terms("* * * * *"),
+    Job.SEND_ALERTS: Terms("* * * * *"),
 }
 """The table of all jobs. Each schedule is only the default of the setting `schedule_<job>`."""
 

@@ -9,7 +9,7 @@ from typing import Protocol
 from watcher.domain.clock import Clock
 from watcher.domain.durations import Durations, Measured
 from watcher.domain.errors import Unavailable
-from watcher.domain.jobs import Job
+from watcher.domain.jobs import Job, Jobs
 
 
 @dataclass(unsafe_hash=True)
@@ -126,6 +126,7 @@ class MonitorQueues:
     queues: Queues
     durations: Durations
     queue_spells: QueueSpells
+    jobs: Jobs
     clock: Clock
     limits: Limits
 
@@ -134,5 +135,7 @@ class MonitorQueues:
         now = self.clock.now()
         backlog = await self.queues.backlog(now)
         state = self.limits.judged(backlog)
-        await self.queue_spells.record(state, backlog.pending, now)
+        checked = await self.queue_spells.record(state, backlog.pending, now)
+        if checked.opened or checked.ended:
+            self.jobs.announce(Job.SEND_ALERTS)
         return QueueHealth(backlog, state, await self.durations.measured(now))

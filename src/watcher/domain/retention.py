@@ -1,6 +1,6 @@
 """Retention: what ended long ago is forgotten, a whole tree of executions at a time."""
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Protocol, TypeAlias
@@ -28,6 +28,8 @@ class Forgotten:
     total_pipeline_execution_closure_parent_deleted: int = 0
     total_pipeline_execution_closure_child_deleted: int = 0
     total_freshness_pipeline_logs_deleted: int = 0
+    total_alerts_deleted: int = 0
+    total_alert_messages_deleted: int = 0
 
     def __add__(self, other: "Forgotten") -> "Forgotten":
         sums = {
@@ -76,8 +78,8 @@ def is_old(runs: Iterable[Execution], before: datetime) -> bool:
 class Retention(Protocol):
     """What is old, and how it goes.
 
-    Old is a tree of executions, from its root down, of which every one ended before an instant; and a spell of
-    stale data that ended before it. With an execution goes all that is only about it.
+    Old is a tree of executions, from its root down, of which every one ended before an instant; a spell of stale
+    data that ended before it; and an alert and its messages. With an execution goes all that is only about it.
     """
 
     async def forget(self, before: datetime, limit: int, after: Place | None = None) -> Batch:
@@ -100,6 +102,22 @@ class Retention(Protocol):
         """How many spells there are to be forgotten."""
         ...
 
+    async def forget_alerts(self, before: datetime, limit: int) -> int:
+        """Forgets up to `limit` alerts that were over before an instant; how many there were."""
+        ...
+
+    async def forgettable_alerts(self, before: datetime) -> int:
+        """How many alerts there are to be forgotten."""
+        ...
+
+    async def forget_messages(self, before: datetime, limit: int) -> int:
+        """Forgets up to `limit` messages from before an instant, which no alert on record began with."""
+        ...
+
+    async def forgettable_messages(self, before: datetime) -> int:
+        """How many messages there are to be forgotten once the alerts of that time are."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class CleanUp:
@@ -119,8 +137,19 @@ class CleanUp:
         now = self.clock.now()
         before = now - timedelta(days=min(retention_days, (now - FIRST).days))
         trees = await self._trees(before, batch_size, dry_run=dry_run)
-        spells = await self._spells(before, batch_size, dry_run=dry_run)
-        return trees + Forgotten(total_freshness_pipeline_logs_deleted=spells)
+        spells, alerts, messages = [
+            await forgettable(before) if dry_run else await _all(forget, before, batch_size)
+            for forget, forgettable in (
+                (self.retention.forget_spells, self.retention.forgettable_spells),
+                (self.retention.forget_alerts, self.retention.forgettable_alerts),
+                (self.retention.forget_messages, self.retention.forgettable_messages),
+            )
+        ]
+        return trees + Forgotten(
+            total_freshness_pipeline_logs_deleted=spells,
+            total_alerts_deleted=alerts,
+            total_alert_messages_deleted=messages,
+        )
 
     async def _trees(self, before: datetime, batch_size: int, *, dry_run: bool) -> Forgotten:
         forget = self.retention.forgettable if dry_run else self.retention.forget
@@ -131,10 +160,10 @@ class CleanUp:
             total += batch.forgotten
         return total
 
-    async def _spells(self, before: datetime, batch_size: int, *, dry_run: bool) -> int:
-        if dry_run:
-            return await self.retention.forgettable_spells(before)
-        total = 0
-        while gone := await self.retention.forget_spells(before, batch_size):
-            total += gone
-        return total
+
+async def _all(forget: Callable[[datetime, int], Awaitable[int]], before: datetime, batch_size: int) -> int:
+    """How many were forgotten, batch by batch."""
+    total = 0
+    while gone := await forget(before, batch_size):
+        total += gone
+    return total

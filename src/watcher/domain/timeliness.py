@@ -8,6 +8,7 @@ from typing import Protocol
 from watcher.domain.clock import FIRST, Clock
 from watcher.domain.errors import InvalidValue
 from watcher.domain.execution import Execution
+from watcher.domain.jobs import Job, Jobs
 from watcher.domain.page import Page, Slice
 from watcher.domain.pipeline import Pipeline
 from watcher.domain.pipeline_type import PipelineType
@@ -100,9 +101,10 @@ class LateRuns(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class CheckTimeliness:
-    """The job that looks for late runs. Harmless to repeat and to run in many places at once."""
+    """The job that looks for late runs, and announces what it found. Harmless to repeat and to run anywhere at once."""
 
     late_runs: LateRuns
+    jobs: Jobs
     clock: Clock
 
     async def __call__(self, lookback_minutes: int = LOOKBACK_DEFAULT) -> TimelinessChecked:
@@ -111,4 +113,7 @@ class CheckTimeliness:
             raise InvalidValue("lookback_minutes", f"must be between {LOOKBACK_LEAST} and {LOOKBACK_LIMIT:,}")
         now = self.clock.now()
         since = now - min(timedelta(minutes=lookback_minutes), now - FIRST)
-        return await self.late_runs.check(now, since)
+        checked = await self.late_runs.check(now, since)
+        if checked.found or checked.ended:
+            self.jobs.announce(Job.SEND_ALERTS)
+        return checked

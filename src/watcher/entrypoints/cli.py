@@ -1,4 +1,4 @@
-"""The command line: `watcher up | api | worker | beat | migrate | cleanup | lineage`."""
+"""The command line: `watcher up | api | worker | beat | migrate | cleanup | lineage | alerts`."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -15,7 +15,7 @@ from rich.markup import escape
 from watcher.settings import MEMORY, Settings
 
 if TYPE_CHECKING:
-    from watcher.container import Watcher
+    from watcher.domain.watcher import Watcher
 
 app = typer.Typer(
     name="watcher",
@@ -28,6 +28,8 @@ app = typer.Typer(
 )
 lineage = typer.Typer(help="Look after the record of lineage.", no_args_is_help=True)
 app.add_typer(lineage, name="lineage")
+alerts = typer.Typer(help="Look after the channels that alerts go to.", no_args_is_help=True)
+app.add_typer(alerts, name="alerts")
 console = Console(stderr=True, highlight=False)
 Answer = TypeVar("Answer")
 COMMAND_SECONDS = 3_600.0
@@ -107,6 +109,7 @@ def up(
     from watcher.entrypoints.up import EmbeddedWatcher, Refused
 
     settings = settings_with(host=host, port=port, data_dir=data_dir, workers=workers)
+    require_channels(settings)
     try:
         EmbeddedWatcher(settings, console).run()
     except (Refused, PortTaken) as refusal:
@@ -122,6 +125,7 @@ def api(
 
     settings = settings_with(host=host, port=port, workers=workers, database_url=database_url)
     require_database(settings)
+    require_channels(settings)
     try:
         found = obstacles(settings)
     except ValueError as error:
@@ -264,6 +268,22 @@ def prune(
     console.print(f"{gone:,} edges and declarations of the past forgotten.")
 
 
+@alerts.command("test")
+def try_alerts() -> None:
+    """Send a test message to every channel, whatever its severity. Exit code 1 when one did not arrive."""
+    from watcher.container import Container
+
+    settings = settings_with(database_url=MEMORY)
+    require_channels(settings)
+    outcomes = asyncio.run(Container(settings=settings).watcher().try_channels())
+    if not outcomes:
+        raise failed("there is no channel: set WATCHER_ALERT_CHANNELS, see docs/alerts.md")
+    for name, error in outcomes:
+        typer.echo(f"{name}: {'delivered' if error is None else f'not delivered, {error}'}")
+    if any(error for _, error in outcomes):
+        raise typer.Exit(1)
+
+
 def asked(
     database_url: str | None,
     question: "Callable[[Watcher], Awaitable[Answer]]",
@@ -292,6 +312,17 @@ def asked(
             return asyncio.run(answer(settings_with(database_url=postgres.dsn, **options)))
     except (WatcherError, ValueError, EmbeddedPostgresError) as error:
         raise failed(error) from None
+
+
+def require_channels(settings: Settings) -> None:
+    """Exits with a sentence when alerts could not be sent as the settings say."""
+    from watcher.domain.alert_channels import BadChannels
+    from watcher.entrypoints.server import require_channels as require
+
+    try:
+        require(settings)
+    except BadChannels as error:
+        raise failed(f"WATCHER_ALERT_CHANNELS: {error}") from None
 
 
 def require_database(settings: Settings) -> str:

@@ -147,6 +147,19 @@ def _require_free(settings: Settings) -> None:
         ) from None
 
 
+def require_channels(settings: Settings) -> None:
+    """Raises `BadChannels` where alerts could not be sent; asked, as `obstacles` is, by a process of its own."""
+    if settings.channels():
+        with ProcessPoolExecutor(1, mp_context=get_context("fork")) as process:
+            process.submit(_made_notifier, settings).result()
+
+
+def _made_notifier(settings: Settings) -> None:
+    from watcher.container import Container
+
+    Container(settings=settings).notifier()
+
+
 def obstacles(settings: Settings) -> list[str]:
     """What stands between the settings' database and serving from it, asked before any worker starts.
 

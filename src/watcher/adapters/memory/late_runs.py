@@ -1,6 +1,6 @@
 """The late runs, in dictionaries."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import count
@@ -76,6 +76,9 @@ class MemoryLateRuns:
         self._rows = {
             run.id: run for run in self._rows.values() if run.pipeline_execution_id not in executions
         }
+
+    def all(self) -> Sequence[LateRun]:
+        return list(self._rows.values())
 
     async def page(self, wanted: LateRunFilter, page: Page) -> Slice[LateRun]:
         rows = [

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from watcher.adapters.memory.alerts import MemoryAlerts
+from watcher.adapters.memory.deliveries import MemoryDeliveries
 from watcher.adapters.memory.executions import MemoryExecutions, place
 from watcher.adapters.memory.late_runs import MemoryLateRuns
 from watcher.adapters.memory.stale_spells import MemoryStaleSpells
@@ -16,15 +18,19 @@ class MemoryRetention:
 
     def __init__(
         self,
+        *,
         executions: MemoryExecutions,
         late_runs: MemoryLateRuns,
         stale_spells: MemoryStaleSpells,
         watching: Watching,
+        alerts: MemoryAlerts,
+        deliveries: MemoryDeliveries,
     ) -> None:
         self._watching = watching
         self._executions = executions
         self._late_runs = late_runs
         self._stale_spells = stale_spells
+        self._alerts, self._deliveries = alerts, deliveries
 
     async def forget(self, before: datetime, limit: int, after: Place | None = None) -> Batch:
         batch, runs = await self._batch(before, limit, after)
@@ -42,6 +48,30 @@ class MemoryRetention:
 
     async def forgettable_spells(self, before: datetime) -> int:
         return len(self._stale_spells.ended_before(before))
+
+    async def forget_alerts(self, before: datetime, limit: int) -> int:
+        gone = self._alerts.ended_before(before)[:limit]
+        self._alerts.forget(gone)
+        return len(gone)
+
+    async def forgettable_alerts(self, before: datetime) -> int:
+        return len(self._alerts.ended_before(before))
+
+    async def forget_messages(self, before: datetime, limit: int) -> int:
+        gone = self._messages(before, self._alerts.told_in())[:limit]
+        self._deliveries.forget(gone)
+        return len(gone)
+
+    async def forgettable_messages(self, before: datetime) -> int:
+        going = {row.id for row in self._alerts.ended_before(before)}
+        return len(self._messages(before, self._alerts.told_in(but=going)))
+
+    def _messages(self, before: datetime, needed: set[int | None]) -> Sequence[int]:
+        return [
+            identity
+            for identity, written in self._deliveries.messages.items()
+            if written.created_at < before and identity not in needed
+        ]
 
     async def _batch(
         self, before: datetime, limit: int, after: Place | None

@@ -1,5 +1,6 @@
 """The spells of stale data, in dictionaries."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import count
@@ -68,6 +69,9 @@ class MemoryStaleSpells:
         for spell in gone:
             del self._rows[spell.id]
         return gone
+
+    def all(self) -> Sequence[StaleSpell]:
+        return list(self._rows.values())
 
     async def page(self, wanted: SpellFilter, page: Page) -> Slice[StaleSpell]:
         rows = [

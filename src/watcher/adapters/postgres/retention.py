@@ -73,6 +73,22 @@ class PostgresRetention:
         row = await self._database.row(SQL["old_spells"], before=before)
         return int(row["spells"]) if row else 0
 
+    async def forget_alerts(self, before: datetime, limit: int) -> int:
+        row = await self._database.row(SQL["delete_alerts"], before=before, limit=limit)
+        return int(row["gone"]) if row else 0
+
+    async def forgettable_alerts(self, before: datetime) -> int:
+        row = await self._database.row(SQL["old_alerts"], before=before)
+        return int(row["alerts"]) if row else 0
+
+    async def forget_messages(self, before: datetime, limit: int) -> int:
+        row = await self._database.row(SQL["delete_messages"], before=before, limit=limit)
+        return int(row["gone"]) if row else 0
+
+    async def forgettable_messages(self, before: datetime) -> int:
+        row = await self._database.row(SQL["old_messages"], before=before)
+        return int(row["messages"]) if row else 0
+
     async def _found(
         self, before: datetime, limit: int, after: Place | None
     ) -> tuple[Sequence[int], Place | None]:

@@ -5,11 +5,11 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from watcher.container import Watcher
 from watcher.domain.address import Address, AddressFilter
 from watcher.domain.address_type import AddressType
 from watcher.domain.page import DEFAULT_LIMIT, Page
 from watcher.domain.text import ADDRESS_NAME_LIMIT
+from watcher.domain.watcher import Watcher
 from watcher.entrypoints.http.answers import Answer, IdAnswer, encoded, paged
 from watcher.entrypoints.http.bodies.addresses import (
     AddressBody,

@@ -5,11 +5,11 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from watcher.container import Watcher
 from watcher.domain.anomaly_incident import AnomalyIncident
 from watcher.domain.anomaly_results import AnomalyDetectionResult, IncidentFilter, ResultFilter
 from watcher.domain.anomaly_rules import AnomalyDetectionRule
 from watcher.domain.page import DEFAULT_LIMIT, Page
+from watcher.domain.watcher import Watcher
 from watcher.entrypoints.http.answers import NO_CONTENT, Answer, IdAnswer, encoded, paged
 from watcher.entrypoints.http.bodies.anomalies import AnomalyRuleBody, AnomalyRulePatch, UnflagBody
 from watcher.entrypoints.http.parameters import After, Id, Limit, OptionalId

@@ -12,6 +12,7 @@ from fastapi.routing import APIRoute
 from watcher.container import Container, working
 from watcher.entrypoints.http import (
     addresses,
+    alerts,
     anomalies,
     checks,
     executions,
@@ -87,6 +88,7 @@ def create_app(container: Container) -> FastAPI:
         checks.log_router(watcher),
         anomalies.rule_router(watcher),
         anomalies.result_router(watcher),
+        alerts.router(watcher),
         reports.router(watcher),
         maintenance.router(watcher),
         queues.router(watcher),

@@ -6,11 +6,11 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from watcher.container import Watcher
 from watcher.domain.freshness import SpellFilter, StaleSpell
 from watcher.domain.jobs import Job
 from watcher.domain.page import DEFAULT_LIMIT, Page
 from watcher.domain.timeliness import LateRun, LateRunFilter
+from watcher.domain.watcher import Watcher
 from watcher.entrypoints.http.answers import Answer, paged
 from watcher.entrypoints.http.bodies.checks import TimelinessBody
 from watcher.entrypoints.http.parameters import After, Limit, OptionalId

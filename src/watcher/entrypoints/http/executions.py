@@ -9,11 +9,11 @@ from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from watcher.container import Watcher
 from watcher.domain.errors import WatcherError
 from watcher.domain.execution import Execution, Record
 from watcher.domain.executions import ExecutionFilter, Started, Status
 from watcher.domain.page import DEFAULT_LIMIT, Page
+from watcher.domain.watcher import Watcher
 from watcher.entrypoints.http.answers import (
     NO_CONTENT,
     Answer,

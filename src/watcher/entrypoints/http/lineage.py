@@ -7,7 +7,6 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from watcher.container import Watcher
 from watcher.domain.errors import InvalidValue
 from watcher.domain.lineage import Outcome, PipelineLineage
 from watcher.domain.lineage_graph import (
@@ -25,6 +24,7 @@ from watcher.domain.lineage_graph import (
     Surroundings,
 )
 from watcher.domain.text import ADDRESS_NAME_LIMIT, Reference
+from watcher.domain.watcher import Watcher
 from watcher.entrypoints.http.answers import Answer, encoded, gently
 from watcher.entrypoints.http.bodies.fields import BIGINT, NO_NUL, Instant
 from watcher.entrypoints.http.bodies.lineage import LineageBody

@@ -3,8 +3,8 @@
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from watcher.container import Watcher
 from watcher.domain.retention import Forgotten
+from watcher.domain.watcher import Watcher
 from watcher.entrypoints.http.answers import Answer, encoded
 from watcher.entrypoints.http.bodies.maintenance import CleanUpBody
 from watcher.entrypoints.http.problems import BODY_PROBLEMS, documented

@@ -6,10 +6,10 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from watcher.container import Watcher
 from watcher.domain.page import DEFAULT_LIMIT, Page
 from watcher.domain.pipeline import Pipeline
 from watcher.domain.pipeline_type import PipelineType
+from watcher.domain.watcher import Watcher
 from watcher.entrypoints.http.answers import Answer, IdAnswer, encoded, paged
 from watcher.entrypoints.http.bodies.pipelines import (
     PipelineBody,

@@ -7,9 +7,9 @@ from typing import Literal
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from watcher.container import Watcher
 from watcher.domain.durations import Measured
 from watcher.domain.queues import QueueHealth, QueueState
+from watcher.domain.watcher import Watcher
 from watcher.entrypoints.http.answers import Answer, encoded
 from watcher.entrypoints.http.problems import documented
 

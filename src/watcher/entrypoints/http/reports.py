@@ -6,10 +6,10 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from watcher.container import Watcher
 from watcher.domain.page import DEFAULT_LIMIT
 from watcher.domain.report import DayKey, PipelineDay, ReportFilter
 from watcher.domain.text import PIPELINE_NAME_LIMIT, TYPE_NAME_LIMIT
+from watcher.domain.watcher import Watcher
 from watcher.entrypoints.http.answers import paged
 from watcher.entrypoints.http.bodies.fields import NO_NUL
 from watcher.entrypoints.http.parameters import Limit, OptionalId

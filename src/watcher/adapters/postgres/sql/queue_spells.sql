@@ -1,6 +1,7 @@
 -- name: record
 -- Ends the open spell unless it has this state, and then opens one of this state where it is one to record. Of such
--- statements at the same time the second finds nothing to end, and the open spell of the first in its way.
+-- statements at the same time the second finds nothing to end, and the open spell of the first in its way. What ended is
+-- counted, so that the one ends before the other opens.
 WITH ended AS (
     UPDATE queue_spell AS s
     SET ended_at = GREATEST(:now, s.opened_at)
@@ -10,7 +11,7 @@ WITH ended AS (
 opened AS (
     INSERT INTO queue_spell AS s (state, pending, opened_at)
     SELECT :state, :pending, :now
-    FROM (SELECT count(*) AS spells FROM ended) AS e -- so that the one ends before the other opens
+    FROM (SELECT count(*) AS spells FROM ended) AS e
     WHERE :state <> 'ok'
     ON CONFLICT ((TRUE)) WHERE ended_at IS NULL DO NOTHING
     RETURNING s.id, s.state, s.pending, s.opened_at, s.ended_at

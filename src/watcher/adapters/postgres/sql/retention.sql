@@ -140,3 +140,51 @@ FROM gone;
 SELECT count(*) AS spells
 FROM freshness_pipeline_log
 WHERE ended_at < :before;
+
+-- name: delete_alerts
+WITH gone AS (
+    DELETE FROM alert
+    WHERE id IN (
+        SELECT a.id
+        FROM alert AS a
+        WHERE a.ended_at < :before
+        ORDER BY a.ended_at
+        LIMIT :limit
+        FOR UPDATE SKIP LOCKED
+    )
+    RETURNING id
+)
+
+SELECT count(*) AS gone
+FROM gone;
+
+-- name: old_alerts
+SELECT count(*) AS alerts
+FROM alert
+WHERE ended_at < :before;
+
+-- name: delete_messages
+-- With their deliveries. A message that began an alert on record is kept with it.
+WITH gone AS (
+    DELETE FROM alert_message
+    WHERE id IN (
+        SELECT m.id
+        FROM alert_message AS m
+        WHERE m.created_at < :before AND NOT EXISTS (SELECT FROM alert AS a WHERE a.opened_in = m.id)
+        ORDER BY m.created_at
+        LIMIT :limit
+        FOR UPDATE OF m SKIP LOCKED
+    )
+    RETURNING id
+)
+
+SELECT count(*) AS gone
+FROM gone;
+
+-- name: old_messages
+SELECT count(*) AS messages
+FROM alert_message AS m
+WHERE m.created_at < :before
+    AND NOT EXISTS (
+        SELECT FROM alert AS a WHERE a.opened_in = m.id AND (a.ended_at IS NULL OR a.ended_at >= :before)
+    );

@@ -1,22 +1,24 @@
-"""The object graph: which adapter stands behind which port."""
+"""Which adapter stands behind which port."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, nullcontext
-from dataclasses import dataclass
+import random
+from collections.abc import Callable
 
 from dependency_injector import containers, providers
 from dependency_injector.providers import Provider
 
 from watcher import bus
+from watcher.adapters.apprise_notifier import AppriseNotifier
 from watcher.adapters.coalesced import CoalescedExecutions, CoalescedLineage, CoalescedPipelines
 from watcher.adapters.cron import CronSchedule
-from watcher.adapters.in_process_jobs import InProcessJobs, InProcessQueues
+from watcher.adapters.in_process_jobs import InProcessQueues
 from watcher.adapters.memory.addresses import MemoryAddresses, MemoryAddressTypes
+from watcher.adapters.memory.alerts import MemoryAlerts
 from watcher.adapters.memory.anomaly_results import MemoryAnomalyResults
 from watcher.adapters.memory.anomaly_rules import MemoryAnomalyRules
 from watcher.adapters.memory.attempts import MemoryAttempts
 from watcher.adapters.memory.closure import MemoryClosure
 from watcher.adapters.memory.daily_report import MemoryDailyReport
+from watcher.adapters.memory.deliveries import MemoryDeliveries
 from watcher.adapters.memory.durations import MemoryDurations
 from watcher.adapters.memory.edges import MemoryEdges
 from watcher.adapters.memory.executions import MemoryExecutions
@@ -32,12 +34,14 @@ from watcher.adapters.memory.ticks import MemoryTicks
 from watcher.adapters.memory.watching import Watching
 from watcher.adapters.postgres.address_types import PostgresAddressTypes
 from watcher.adapters.postgres.addresses import PostgresAddresses
+from watcher.adapters.postgres.alerts import PostgresAlerts
 from watcher.adapters.postgres.anomaly_results import PostgresAnomalyResults
 from watcher.adapters.postgres.anomaly_rules import PostgresAnomalyRules
 from watcher.adapters.postgres.attempts import PostgresAttempts
 from watcher.adapters.postgres.closure import PostgresClosure
 from watcher.adapters.postgres.daily_report import PostgresDailyReport
 from watcher.adapters.postgres.database import Database
+from watcher.adapters.postgres.deliveries import PostgresDeliveries
 from watcher.adapters.postgres.executions import PostgresExecutions
 from watcher.adapters.postgres.late_runs import PostgresLateRuns
 from watcher.adapters.postgres.lineage import PostgresLineage
@@ -50,76 +54,29 @@ from watcher.adapters.postgres.schema import PostgresProbes
 from watcher.adapters.postgres.stale_spells import PostgresStaleSpells
 from watcher.adapters.postgres.ticks import PostgresTicks
 from watcher.adapters.system_clock import SystemClock
-from watcher.domain.address import Addresses, ChangeAddress, DeclareAddress
-from watcher.domain.address_type import AddressTypes, ChangeAddressType, DeclareAddressType
-from watcher.domain.anomaly_results import AnomalyResults, DetectAnomalies, UnflagAnomaly
-from watcher.domain.anomaly_rules import AnomalyRules, ChangeAnomalyRule, DeclareAnomalyRule
+from watcher.domain.address import Addresses
+from watcher.domain.address_type import AddressTypes
+from watcher.domain.alerts import Alerts
+from watcher.domain.anomaly_results import AnomalyResults
+from watcher.domain.anomaly_rules import AnomalyRules
 from watcher.domain.attempts import Attempts
 from watcher.domain.clock import Clock
-from watcher.domain.closure import REACH_LIMIT, Closure, MaintainClosure, RebuildClosure
-from watcher.domain.delivery import PerformJob
+from watcher.domain.closure import REACH_LIMIT, Closure
+from watcher.domain.deliveries import Deliveries, Notifier
 from watcher.domain.durations import Durations
-from watcher.domain.executions import EndExecution, Executions, RecordExecutions, StartExecution
-from watcher.domain.freshness import CheckFreshness, StaleSpells
+from watcher.domain.executions import Executions
+from watcher.domain.freshness import StaleSpells
 from watcher.domain.health import Probes
-from watcher.domain.jobs import JOBS, Job, Jobs, Stepwise, Whole, Work
-from watcher.domain.lineage import DeclareLineage, Lineage, PruneLineage
+from watcher.domain.lineage import Lineage
 from watcher.domain.lineage_graph import LineageGraph
-from watcher.domain.pipeline import ChangePipeline, DeclarePipeline, Pipelines
-from watcher.domain.pipeline_type import ChangePipelineType, DeclarePipelineType, PipelineTypes
-from watcher.domain.queues import Limits, MonitorQueues, Queues, QueueSpells
-from watcher.domain.report import DailyReport, RefreshDailyReport
-from watcher.domain.retention import CleanUp, Retention
+from watcher.domain.pipeline import Pipelines
+from watcher.domain.pipeline_type import PipelineTypes
+from watcher.domain.queues import Queues, QueueSpells
+from watcher.domain.report import DailyReport
+from watcher.domain.retention import Retention
 from watcher.domain.schedule import Schedule, Ticks
-from watcher.domain.timeliness import CheckTimeliness, LateRuns
+from watcher.domain.timeliness import LateRuns
 from watcher.settings import MEMORY, Settings
-
-
-@dataclass(frozen=True, slots=True)
-class Watcher:
-    """All that Watcher can do: its use cases, and the ports behind them for plain reads and lists."""
-
-    declare_pipeline_type: DeclarePipelineType
-    change_pipeline_type: ChangePipelineType
-    declare_pipeline: DeclarePipeline
-    change_pipeline: ChangePipeline
-    declare_address_type: DeclareAddressType
-    change_address_type: ChangeAddressType
-    declare_address: DeclareAddress
-    change_address: ChangeAddress
-    start_execution: StartExecution
-    end_execution: EndExecution
-    record_executions: RecordExecutions
-    declare_lineage: DeclareLineage
-    maintain_closure: MaintainClosure
-    rebuild_closure: RebuildClosure
-    prune_lineage: PruneLineage
-    check_freshness: CheckFreshness
-    check_timeliness: CheckTimeliness
-    declare_anomaly_rule: DeclareAnomalyRule
-    change_anomaly_rule: ChangeAnomalyRule
-    detect_anomalies: DetectAnomalies
-    unflag_anomaly: UnflagAnomaly
-    clean_up: CleanUp
-    refresh_daily_report: RefreshDailyReport
-    pipeline_types: PipelineTypes
-    pipelines: Pipelines
-    address_types: AddressTypes
-    addresses: Addresses
-    executions: Executions
-    lineage: Lineage
-    lineage_graph: LineageGraph
-    closure: Closure
-    stale_spells: StaleSpells
-    late_runs: LateRuns
-    anomaly_rules: AnomalyRules
-    anomaly_results: AnomalyResults
-    jobs: Jobs
-    daily_report: DailyReport
-    retention: Retention
-    probes: Probes
-    monitor_queues: MonitorQueues
-    broker: Probes
 
 
 def dsn(settings: Settings) -> str:
@@ -138,8 +95,8 @@ def _task_bus(settings: Settings) -> str:
     return "in_process" if settings.broker_url is None or _store(settings) == "memory" else "celery"
 
 
-class Container(containers.DeclarativeContainer):
-    """One graph for each process and store. `settings` has to be given; anything may be overridden."""
+class Stores(containers.DeclarativeContainer):
+    """The ports, and for each the adapter that the settings choose."""
 
     settings: Provider[Settings] = providers.Dependency(instance_of=Settings)
     store: Provider[str] = providers.Callable(_store, settings)
@@ -162,6 +119,10 @@ class Container(containers.DeclarativeContainer):
     memory_executions = providers.Singleton(MemoryExecutions, memory_pipelines, memory_watching)
     memory_stale_spells = providers.Singleton(MemoryStaleSpells, memory_pipelines)
     memory_late_runs = providers.Singleton(MemoryLateRuns, memory_executions, memory_pipelines)
+    memory_deliveries = providers.Singleton(MemoryDeliveries)
+    memory_alerts = providers.Singleton(
+        MemoryAlerts, memory_pipelines, memory_stale_spells, memory_late_runs, memory_deliveries
+    )
     memory_edges = providers.Singleton(MemoryEdges)
     memory_closure = providers.Singleton(MemoryClosure, memory_edges, reach_limit)
 
@@ -225,7 +186,13 @@ class Container(containers.DeclarativeContainer):
     retention: Provider[Retention] = providers.Selector(
         store,
         memory=providers.Singleton(
-            MemoryRetention, memory_executions, memory_late_runs, memory_stale_spells, memory_watching
+            MemoryRetention,
+            executions=memory_executions,
+            late_runs=memory_late_runs,
+            stale_spells=memory_stale_spells,
+            watching=memory_watching,
+            alerts=memory_alerts,
+            deliveries=memory_deliveries,
         ),
         postgres=providers.Singleton(PostgresRetention, database),
     )
@@ -251,19 +218,25 @@ class Container(containers.DeclarativeContainer):
         ),
         postgres=providers.Singleton(PostgresAnomalyResults, database),
     )
+    alerts: Provider[Alerts] = providers.Selector(
+        store,
+        memory=memory_alerts,
+        postgres=providers.Singleton(PostgresAlerts, database),
+    )
+    deliveries: Provider[Deliveries] = providers.Selector(
+        store,
+        memory=memory_deliveries,
+        postgres=providers.Singleton(PostgresDeliveries, database),
+    )
+    notifier: Provider[Notifier] = providers.Singleton(
+        AppriseNotifier, settings.provided.channels.call(), settings.provided.alert_timeout
+    )
+    chance: Provider[Callable[[], float]] = providers.Object(random.random)
     probes: Provider[Probes] = providers.Selector(
         store,
         memory=providers.Singleton(MemoryProbes),
         postgres=providers.Singleton(PostgresProbes, database),
     )
-    maintain_closure = providers.Singleton(MaintainClosure, closure)
-    prune_lineage = providers.Singleton(
-        PruneLineage, lineage, clock, retention_days=settings.provided.lineage_retention_days
-    )
-    refresh_daily_report = providers.Singleton(RefreshDailyReport, daily_report)
-    check_freshness = providers.Singleton(CheckFreshness, stale_spells, clock)
-    check_timeliness = providers.Singleton(CheckTimeliness, late_runs, clock)
-    detect_anomalies = providers.Singleton(DetectAnomalies, anomaly_results, clock)
     schedule: Provider[Schedule] = providers.Singleton(CronSchedule, settings.provided.schedule)
     ticks: Provider[Ticks] = providers.Selector(
         store,
@@ -290,133 +263,8 @@ class Container(containers.DeclarativeContainer):
         in_process=providers.Singleton(InProcessQueues),
         celery=providers.Singleton(bus.queues, settings),
     )
-    monitor_queues = providers.Singleton(
-        MonitorQueues,
-        queues,
-        durations,
-        queue_spells,
-        clock,
-        providers.Singleton(Limits, settings.provided.queue_warning, settings.provided.queue_critical),
-    )
-    work: Provider[dict[Job, Work]] = providers.Dict(
-        {
-            Job.MAINTAIN_CLOSURE: providers.Singleton(Stepwise, maintain_closure.provided.step),
-            Job.PRUNE_LINEAGE: providers.Singleton(Whole, prune_lineage),
-            Job.CHECK_FRESHNESS: providers.Singleton(Whole, check_freshness),
-            Job.CHECK_TIMELINESS: providers.Singleton(Whole, check_timeliness),
-            Job.REFRESH_DAILY_REPORT: providers.Singleton(Whole, refresh_daily_report),
-            Job.MONITOR_QUEUES: providers.Singleton(Whole, monitor_queues),
-            Job.DETECT_ANOMALIES: providers.Singleton(Stepwise, detect_anomalies.provided.step),
-        }
-    )
-    jobs: Provider[Jobs] = providers.Selector(
-        task_bus,
-        in_process=providers.Singleton(
-            InProcessJobs,
-            work,
-            schedule=schedule,
-            ticks=ticks,
-            durations=durations,
-            clock=clock,
-            queues=queues,
-        ),
-        celery=providers.Singleton(bus.jobs, settings),
-    )
     broker: Provider[Probes] = providers.Selector(
         task_bus,
         in_process=providers.Singleton(MemoryProbes),
         celery=providers.Singleton(bus.probes, settings),
     )
-    background: Provider[bus.Background] = providers.Singleton(
-        bus.Background,
-        providers.Singleton(
-            PerformJob,
-            work=work,
-            schedule=schedule,
-            ticks=ticks,
-            attempts=attempts,
-            jobs=jobs,
-            clock=clock,
-            terms=providers.Object(JOBS),
-        ),
-        durations,
-        clock,
-    )
-    watcher: Provider[Watcher] = providers.Singleton(
-        Watcher,
-        declare_pipeline_type=providers.Singleton(DeclarePipelineType, pipeline_types, clock),
-        change_pipeline_type=providers.Singleton(ChangePipelineType, pipeline_types, clock),
-        declare_pipeline=providers.Singleton(DeclarePipeline, pipelines, clock),
-        change_pipeline=providers.Singleton(ChangePipeline, pipelines, clock),
-        declare_address_type=providers.Singleton(DeclareAddressType, address_types, clock),
-        change_address_type=providers.Singleton(ChangeAddressType, address_types, clock),
-        declare_address=providers.Singleton(DeclareAddress, addresses, clock),
-        change_address=providers.Singleton(ChangeAddress, addresses, clock),
-        start_execution=providers.Singleton(StartExecution, executions, clock),
-        end_execution=providers.Singleton(EndExecution, executions, jobs),
-        record_executions=providers.Singleton(RecordExecutions, executions, jobs),
-        declare_lineage=providers.Singleton(DeclareLineage, lineage, jobs, clock),
-        maintain_closure=maintain_closure,
-        rebuild_closure=providers.Singleton(RebuildClosure, closure),
-        prune_lineage=prune_lineage,
-        check_freshness=check_freshness,
-        check_timeliness=check_timeliness,
-        declare_anomaly_rule=providers.Singleton(DeclareAnomalyRule, anomaly_rules, clock),
-        change_anomaly_rule=providers.Singleton(ChangeAnomalyRule, anomaly_rules, clock),
-        detect_anomalies=detect_anomalies,
-        unflag_anomaly=providers.Singleton(UnflagAnomaly, anomaly_results, clock),
-        clean_up=providers.Singleton(CleanUp, retention, clock),
-        refresh_daily_report=refresh_daily_report,
-        pipeline_types=pipeline_types,
-        pipelines=pipelines,
-        address_types=address_types,
-        addresses=addresses,
-        executions=executions,
-        lineage=lineage,
-        lineage_graph=lineage_graph,
-        closure=closure,
-        stale_spells=stale_spells,
-        late_runs=late_runs,
-        anomaly_rules=anomaly_rules,
-        anomaly_results=anomaly_results,
-        jobs=jobs,
-        daily_report=daily_report,
-        retention=retention,
-        probes=probes,
-        monitor_queues=monitor_queues,
-        broker=broker,
-    )
-
-
-@asynccontextmanager
-async def working(container: Container) -> AsyncIterator[Watcher]:
-    """The graph's `Watcher`, with its background work done in this process unless a bus is there for that.
-
-    At the end everything is closed.
-    """
-    async with closing(container) as watcher:
-        jobs = container.jobs()
-        async with jobs.sweeping() if isinstance(jobs, InProcessJobs) else nullcontext():
-            yield watcher
-
-
-@asynccontextmanager
-async def working_off(container: Container) -> AsyncIterator[bus.Background]:
-    """What a worker needs of the graph; at the end everything is closed."""
-    async with closing(container):
-        yield container.background()
-
-
-@asynccontextmanager
-async def closing(container: Container) -> AsyncIterator[Watcher]:
-    """The graph's `Watcher`, which connects at its first call; at the end its connections are closed."""
-    try:
-        yield container.watcher()
-    finally:
-        jobs = container.jobs()
-        if isinstance(jobs, InProcessJobs):
-            await jobs.close()
-        if container.task_bus() == "celery":
-            await bus.closed(jobs, container.queues(), container.durations(), container.broker())
-        if container.store() == "postgres":
-            await container.database().close()

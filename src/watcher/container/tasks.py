@@ -1,0 +1,103 @@
+"""What is done in the background, and who does it."""
+
+from typing import Any
+
+from dependency_injector import providers
+from dependency_injector.providers import Provider
+
+from watcher import bus
+from watcher.adapters.at_once import at_once
+from watcher.adapters.in_process_jobs import InProcessJobs
+from watcher.adapters.later import Later
+from watcher.container.stores import Stores
+from watcher.domain.anomaly_results import DetectAnomalies
+from watcher.domain.closure import MaintainClosure
+from watcher.domain.deliveries import SendAlerts
+from watcher.domain.delivery import PerformJob
+from watcher.domain.freshness import CheckFreshness
+from watcher.domain.jobs import JOBS, Job, Jobs, Stepwise, Whole, Work
+from watcher.domain.lineage import PruneLineage
+from watcher.domain.queues import Limits, MonitorQueues
+from watcher.domain.report import RefreshDailyReport
+from watcher.domain.timeliness import CheckTimeliness
+
+
+def _later(work: type[Work], step: Provider[Any]) -> Provider[Work]:
+    """The work of what itself announces work, and so cannot be put together before who does that."""
+    return providers.Singleton(work, providers.Singleton(Later, step.provider))
+
+
+class Tasks(Stores):
+    """The jobs, and the bus that the settings choose."""
+
+    # What it does is given below: some of that announces more.
+    in_process_jobs = providers.Singleton(
+        InProcessJobs,
+        schedule=Stores.schedule,
+        ticks=Stores.ticks,
+        durations=Stores.durations,
+        clock=Stores.clock,
+        queues=Stores.queues,
+    )
+    jobs: Provider[Jobs] = providers.Selector(
+        Stores.task_bus, in_process=in_process_jobs, celery=providers.Singleton(bus.jobs, Stores.settings)
+    )
+    maintain_closure = providers.Singleton(MaintainClosure, Stores.closure)
+    prune_lineage = providers.Singleton(
+        PruneLineage,
+        Stores.lineage,
+        Stores.clock,
+        retention_days=Stores.settings.provided.lineage_retention_days,
+    )
+    refresh_daily_report = providers.Singleton(RefreshDailyReport, Stores.daily_report)
+    check_freshness = providers.Singleton(CheckFreshness, Stores.stale_spells, jobs, Stores.clock)
+    check_timeliness = providers.Singleton(CheckTimeliness, Stores.late_runs, jobs, Stores.clock)
+    detect_anomalies = providers.Singleton(DetectAnomalies, Stores.anomaly_results, jobs, Stores.clock)
+    send_alerts = providers.Singleton(
+        SendAlerts,
+        Stores.alerts,
+        Stores.deliveries,
+        Stores.notifier,
+        Stores.clock,
+        Stores.chance,
+        providers.Object(at_once),
+    )
+    monitor_queues = providers.Singleton(
+        MonitorQueues,
+        Stores.queues,
+        Stores.durations,
+        Stores.queue_spells,
+        jobs,
+        Stores.clock,
+        providers.Singleton(
+            Limits, Stores.settings.provided.queue_warning, Stores.settings.provided.queue_critical
+        ),
+    )
+    work: Provider[dict[Job, Work]] = providers.Dict(
+        {
+            Job.MAINTAIN_CLOSURE: providers.Singleton(Stepwise, maintain_closure.provided.step),
+            Job.PRUNE_LINEAGE: providers.Singleton(Whole, prune_lineage),
+            Job.CHECK_FRESHNESS: _later(Whole, check_freshness),
+            Job.CHECK_TIMELINESS: _later(Whole, check_timeliness),
+            Job.REFRESH_DAILY_REPORT: providers.Singleton(Whole, refresh_daily_report),
+            Job.MONITOR_QUEUES: _later(Whole, monitor_queues),
+            Job.DETECT_ANOMALIES: _later(Stepwise, detect_anomalies.provided.step),
+            Job.SEND_ALERTS: providers.Singleton(Whole, send_alerts),
+        }
+    )
+    in_process_jobs.add_args(work)
+    background: Provider[bus.Background] = providers.Singleton(
+        bus.Background,
+        providers.Singleton(
+            PerformJob,
+            work=work,
+            schedule=Stores.schedule,
+            ticks=Stores.ticks,
+            attempts=Stores.attempts,
+            jobs=jobs,
+            clock=Stores.clock,
+            terms=providers.Object(JOBS),
+        ),
+        Stores.durations,
+        Stores.clock,
+    )
