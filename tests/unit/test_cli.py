@@ -35,7 +35,7 @@ def no_settings_of_the_machine(
 
 
 def test_these_are_the_commands() -> None:
-    assert sorted(PROGRAM.commands) == ["api", "cleanup", "lineage", "migrate", "up"]
+    assert sorted(PROGRAM.commands) == ["alerts", "api", "cleanup", "lineage", "migrate", "up"]
     assert sorted(LINEAGE.commands) == ["prune", "rebuild", "verify"]
 
 
