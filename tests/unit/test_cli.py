@@ -7,7 +7,8 @@ import pytest
 import typer.main
 from typer.testing import CliRunner
 
-from watcher.entrypoints.cli import app, lineage
+from watcher.entrypoints.cli import app
+from watcher.entrypoints.cli.upkeep import lineage
 from watcher.settings import Settings
 
 PROGRAM = typer.main.get_group(app)

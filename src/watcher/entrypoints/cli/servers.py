@@ -1,0 +1,106 @@
+"""Commands that run until they are told to stop."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from watcher.entrypoints.cli.program import app
+from watcher.entrypoints.cli.terms import (
+    DatabaseUrl,
+    console,
+    failed,
+    require_broker,
+    require_channels,
+    require_database,
+    settings_with,
+)
+
+Host = Annotated[str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")]
+Port = Annotated[int | None, typer.Option(min=1, max=65_535, help="Port to listen on.", show_default="8000")]
+Workers = Annotated[int | None, typer.Option(min=1, help="Processes that serve the API.", show_default="2")]
+
+
+@app.command()
+def up(
+    host: Host = None,
+    port: Port = None,
+    data_dir: Annotated[
+        Path | None,
+        typer.Option(
+            help="Where the database lives.", show_default="~/.local/share/watcher, for root /var/lib/watcher"
+        ),
+    ] = None,
+    workers: Workers = None,
+) -> None:
+    """Run all of Watcher: a PostgreSQL of its own, migrated, and the API. Ctrl-C stops it."""
+    from watcher.entrypoints.server import PortTaken
+    from watcher.entrypoints.up import EmbeddedWatcher, Refused
+
+    settings = settings_with(host=host, port=port, data_dir=data_dir, workers=workers)
+    require_channels(settings)
+    try:
+        EmbeddedWatcher(settings, console).run()
+    except (Refused, PortTaken) as refusal:
+        raise failed(refusal) from None
+
+
+@app.command()
+def api(
+    host: Host = None, port: Port = None, workers: Workers = None, database_url: DatabaseUrl = None
+) -> None:
+    """Serve the API on a PostgreSQL of your own, which `watcher migrate` has prepared."""
+    from watcher.entrypoints.server import PortTaken, Server, obstacles, url
+
+    settings = settings_with(host=host, port=port, workers=workers, database_url=database_url)
+    require_database(settings)
+    require_channels(settings)
+    try:
+        found = obstacles(settings)
+    except ValueError as error:
+        raise failed(f"the database URL cannot be read: {error}") from None
+    for obstacle in found:
+        if "watcher migrate" in obstacle:
+            raise failed(obstacle)
+        console.print(
+            f"Requests are answered 503 until this changes: {obstacle}", markup=False, soft_wrap=True
+        )
+
+    def listening() -> None:
+        console.print(
+            f"Watcher listens on {url(settings)}, its API is described at {url(settings)}/docs",
+            markup=False,
+            soft_wrap=True,
+        )
+
+    try:
+        Server(settings, listening).run()
+    except PortTaken as refusal:
+        raise failed(refusal) from None
+
+
+@app.command()
+def worker(
+    concurrency: Annotated[
+        int | None,
+        typer.Option(min=1, help="Processes: jobs that are done at a time.", show_default="2"),
+    ] = None,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Do the background work that a broker holds. Start as many as you like, wherever you like."""
+    settings = settings_with(worker_concurrency=concurrency, database_url=database_url)
+    require_database(settings)
+    require_broker(settings)
+    from watcher.entrypoints.worker.program import work
+
+    raise typer.Exit(work(settings))
+
+
+@app.command()
+def beat() -> None:
+    """Send the jobs of the schedule to a broker. Several do no harm, and one is enough."""
+    settings = settings_with()
+    require_broker(settings)
+    from watcher.entrypoints.worker.program import beat as keep_time
+
+    keep_time(settings)

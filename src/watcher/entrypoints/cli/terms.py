@@ -1,0 +1,120 @@
+"""What commands have in common: options, settings, and how they end when they cannot go on."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+from rich.markup import escape
+
+from watcher.settings import MEMORY, Settings
+
+if TYPE_CHECKING:
+    from watcher.domain.watcher import Watcher
+
+console = Console(stderr=True, highlight=False)
+Answer = TypeVar("Answer")
+COMMAND_SECONDS = 3_600.0
+"""The bound of a statement on the command line."""
+
+DataDir = Annotated[
+    Path | None,
+    typer.Option(help="The database of a `watcher up`, by its directory.", show_default=False),
+]
+DatabaseUrl = Annotated[
+    str | None,
+    typer.Option(
+        help="PostgreSQL to use: postgresql://user:password@host:port/database.",
+        show_default="WATCHER_DATABASE_URL",
+    ),
+]
+
+
+def failed(reason: object) -> typer.Exit:
+    """Says why on standard error; to be raised."""
+    console.print(f"[bold red]Watcher cannot go on:[/] {escape(str(reason))}", soft_wrap=True)
+    return typer.Exit(1)
+
+
+def settings_with(**options: object) -> Settings:
+    """The settings, with the options of the command line above the environment."""
+    given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        lines = (
+            ": ".join(
+                filter(
+                    None,
+                    (
+                        "_".join(map(str, ("WATCHER", *e["loc"]))).upper() if e["loc"] else "",
+                        e["msg"].removeprefix("Value error, "),
+                    ),
+                )
+            )
+            for e in error.errors()
+        )
+        raise failed("; ".join(lines)) from None
+
+
+def asked(
+    database_url: str | None,
+    question: "Callable[[Watcher], Awaitable[Answer]]",
+    data_dir: Path | None = None,
+    **options: object,
+) -> Answer:
+    """What a Watcher without a server answers; exits with a sentence when it cannot.
+
+    Without the bound that statements have beside clients: who asks on the command line can break it off.
+    """
+    from watcher.adapters.embedded import EmbeddedPostgres, EmbeddedPostgresError
+    from watcher.container import Container, closing
+    from watcher.domain.errors import WatcherError
+
+    async def answer(settings: Settings) -> Answer:
+        async with closing(Container(settings=settings)) as watcher:
+            return await question(watcher)
+
+    options |= {"database_timeout": COMMAND_SECONDS}
+    try:
+        if data_dir is None:
+            settings = settings_with(database_url=database_url, **options)
+            require_database(settings)
+            return asyncio.run(answer(settings))
+        with EmbeddedPostgres(data_dir.expanduser().resolve()) as postgres:
+            return asyncio.run(answer(settings_with(database_url=postgres.dsn, **options)))
+    except (WatcherError, ValueError, EmbeddedPostgresError) as error:
+        raise failed(error) from None
+
+
+def require_channels(settings: Settings) -> None:
+    """Exits with a sentence when alerts could not be sent as the settings say."""
+    from watcher.domain.alert_channels import BadChannels
+    from watcher.entrypoints.server import require_channels as require
+
+    try:
+        require(settings)
+    except BadChannels as error:
+        raise failed(f"WATCHER_ALERT_CHANNELS: {error}") from None
+
+
+def require_database(settings: Settings) -> str:
+    """The DSN of the settings; exits with a sentence when there is none."""
+    if settings.database_url is None or settings.database_url.get_secret_value() == MEMORY:
+        raise failed(
+            "no PostgreSQL is named. Set WATCHER_DATABASE_URL or --database-url, or use `watcher up`, "
+            "which brings its own; a command beside it finds that by --data-dir."
+        )
+    return settings.database_url.get_secret_value()
+
+
+def require_broker(settings: Settings) -> None:
+    """Exits with a sentence when the settings name no broker."""
+    if settings.broker_url is None:
+        raise failed(
+            "no broker is named. Set WATCHER_BROKER_URL, e.g. redis://127.0.0.1:6379/0. Without one `watcher api` "
+            "and `watcher up` do the background work themselves."
+        )
