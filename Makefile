@@ -15,15 +15,15 @@ up: runtime ## Run Watcher with a PostgreSQL of its own, at http://127.0.0.1:800
 demo: dev ## Run a real incremental pipeline on 2013's flights against a Watcher, and show what it knows
 	@$(BIN)/python -m examples.nycflights demo $(ARGS)
 
-test: dev ## Run every test, on a PostgreSQL that the tests start themselves
-	@$(BIN)/python -m pytest $(ARGS)
+test: dev ## Run every test, on servers that the tests start themselves
+	@$(BIN)/python -m tests.together $(ARGS)
 
 check: dev ## All that CI checks: format, lint, types, import contracts, tests
 	@$(BIN)/ruff format --check $(SOURCES)
 	@$(BIN)/ruff check $(SOURCES)
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m tests.together $(ARGS)
 
 format: dev ## Format the code, and mend what the linter can
 	@$(BIN)/ruff check --fix-only --quiet $(SOURCES)
