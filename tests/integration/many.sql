@@ -134,6 +134,12 @@ INSERT INTO anomaly_pending (pipeline_execution_id, pipeline_id, rule_ids)
 SELECT e.id, e.pipeline_id, ARRAY[1, 2]
 FROM pipeline_execution AS e
 WHERE e.id > 45000;
+
+INSERT INTO queue_spell (state, pending, opened_at, ended_at)
+SELECT 'warning', n, t.opened_at, CASE WHEN n < 20000 THEN t.opened_at END
+FROM generate_series(1, 20000) AS n,
+    LATERAL (SELECT '2026-01-01'::TIMESTAMPTZ + n * INTERVAL '1 minute' AS opened_at) AS t;
+
 -- Most spells of stale data were told, by 200 messages to two channels each; a hundred are still to be delivered.
 INSERT INTO alert_message (id, kind, severity, ending, title, text, created_at)
 SELECT n, 'freshness', 'warning', FALSE, 'stale', '', '2026-01-01'::TIMESTAMPTZ + n * INTERVAL '1 hour'

@@ -120,6 +120,8 @@ async def test_alerts_are_collected_and_told_by_index(connection: asyncpg.Connec
             "collect_timeliness",
             {"timeliness_pipeline_execution_log_open", "timeliness_pipeline_execution_log_over"},
         ),
+        ("collect_anomaly", {"anomaly_incident_open_unique", "anomaly_incident_over", "anomaly_incident_pk"}),
+        ("collect_queue", {"queue_spell_open_unique", "queue_spell_over", "queue_spell_pk"}),
     ],
 )
 async def test_collecting_reads_of_a_log_what_lasts_and_what_is_recent(

@@ -7,6 +7,7 @@ import pytest
 from watcher.domain.alert_channels import Channel, Severity
 from watcher.domain.alert_sentences import WORDS, AlertKind, lasted, shown
 from watcher.domain.alerts import LINES, News, Told, routed
+from watcher.domain.anomaly_incident import IncidentEnding
 from watcher.domain.deliveries import ATTEMPTS, DeliveryState, Message, outcome, rest
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -58,6 +59,21 @@ def test_every_ending_has_words(ending: str | None) -> None:
     said = WORDS[AlertKind.FRESHNESS].ended("orders", {**STALE, "ending": ending})
     assert said.startswith("orders ")
     assert "None" not in said
+
+
+@pytest.mark.parametrize("ending", [*IncidentEnding, None])
+def test_only_an_anomaly_that_recovered_is_called_right_again(ending: IncidentEnding | None) -> None:
+    facts = {"metric": "inserts", "run": 7, "runs": 2, "ending": ending}
+    said = WORDS[AlertKind.ANOMALY].ended("{orders}", facts)
+    assert " of {orders}" in said
+    assert "None" not in said
+    assert ("looks right again" in said) == (ending is IncidentEnding.RECOVERED)
+    assert said.startswith("somebody unflagged ") == (ending is IncidentEnding.UNFLAGGED)
+
+
+def test_a_state_of_the_queues_of_which_no_more_is_known_has_words() -> None:
+    said = WORDS[AlertKind.QUEUE].ended("", {"state": "critical", "next": None})
+    assert said == "the state of the queues is no longer critical"
 
 
 def test_every_kind_has_words() -> None:

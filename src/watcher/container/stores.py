@@ -120,8 +120,15 @@ class Stores(containers.DeclarativeContainer):
     memory_stale_spells = providers.Singleton(MemoryStaleSpells, memory_pipelines)
     memory_late_runs = providers.Singleton(MemoryLateRuns, memory_executions, memory_pipelines)
     memory_deliveries = providers.Singleton(MemoryDeliveries)
+    memory_queue_spells = providers.Singleton(MemoryQueueSpells)
     memory_alerts = providers.Singleton(
-        MemoryAlerts, memory_pipelines, memory_stale_spells, memory_late_runs, memory_deliveries
+        MemoryAlerts,
+        pipelines=memory_pipelines,
+        stale_spells=memory_stale_spells,
+        late_runs=memory_late_runs,
+        watching=memory_watching,
+        queue_spells=memory_queue_spells,
+        deliveries=memory_deliveries,
     )
     memory_edges = providers.Singleton(MemoryEdges)
     memory_closure = providers.Singleton(MemoryClosure, memory_edges, reach_limit)
@@ -250,7 +257,7 @@ class Stores(containers.DeclarativeContainer):
     )
     queue_spells: Provider[QueueSpells] = providers.Selector(
         store,
-        memory=providers.Singleton(MemoryQueueSpells),
+        memory=memory_queue_spells,
         postgres=providers.Singleton(PostgresQueueSpells, database),
     )
     durations: Provider[Durations] = providers.Selector(

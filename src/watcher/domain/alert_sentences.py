@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
+from watcher.domain.anomaly_incident import IncidentEnding
 from watcher.domain.document import Document
 from watcher.domain.freshness import SpellEnding
 
@@ -17,11 +18,16 @@ class AlertKind(StrEnum):
 
     FRESHNESS = "freshness"
     TIMELINESS = "timeliness"
+    ANOMALY = "anomaly"
+    QUEUE = "queue"
 
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """How a kind is told: a sentence and its end about one spell, and titles for one and for many."""
+    """How a kind is told: a sentence and its end about one spell, and titles for one and for many.
+
+    Titles are formatted with the `count`, and the `name` and the `facts` of the first.
+    """
 
     sentence: Callable[[str, Document], str]
     ended: Callable[[str, Document], str]
@@ -97,6 +103,47 @@ def _over(name: str, facts: Document) -> str:
     return f"run {facts['run']} of {name} {outcome}"
 
 
+def _odd(name: str, facts: Document) -> str:
+    return (
+        f"{facts['metric']} of {name} looks wrong in run {facts['run']}, begun {moment(facts['start_date'])}: "
+        f"{facts['sentence']}"
+    )
+
+
+INCIDENT_ENDINGS: Mapping[str, str] = {
+    IncidentEnding.RECOVERED: "{metric} of {name}, flagged in {runs} since run {run}, looks right again",
+    IncidentEnding.UNFLAGGED: "somebody unflagged {metric} of {name}, flagged since run {run}",
+    IncidentEnding.DEACTIVATED: "{metric} of {name}, flagged in {runs} since run {run}, is no longer watched",
+    IncidentEnding.OVERTAKEN: "run {run} of {name} was judged late, when a later one had been judged",
+}
+
+
+def _right(name: str, facts: Document) -> str:
+    told = INCIDENT_ENDINGS.get(str(facts["ending"]), "{metric} of {name} is no longer on record as wrong")
+    runs = _counted(int(str(facts["runs"])), "run")
+    return told.format(name=name, metric=facts["metric"], run=facts["run"], runs=runs)
+
+
+PILED_UP: Mapping[str, str] = {
+    "warning": "worth a warning",
+    "critical": "critical: too many, or no worker is there",
+}
+
+
+def _piled_up(_: str, facts: Document) -> str:
+    number = int(str(facts["pending"]))
+    return (
+        f"{_counted(number, 'message')} {'was' if number == 1 else 'were'} pending at "
+        f"{moment(facts['opened_at'])}, which is {PILED_UP[str(facts['state'])]}"
+    )
+
+
+def _worked_off(_: str, facts: Document) -> str:
+    if facts["next"] is None:
+        return f"the state of the queues is no longer {facts['state']}"
+    return f"the state of the queues went from {facts['state']} to {facts['next']}"
+
+
 WORDS: Mapping[AlertKind, Words] = {
     AlertKind.FRESHNESS: Words(
         _stale,
@@ -113,5 +160,21 @@ WORDS: Mapping[AlertKind, Words] = {
         began_many="{count:,} runs are late",
         ended_one="A late run of {name} is over",
         ended_many="{count:,} late runs are over",
+    ),
+    AlertKind.ANOMALY: Words(
+        _odd,
+        _right,
+        began_one="{facts[metric]} of {name} looks wrong",
+        began_many="{count:,} anomalies",
+        ended_one="An anomaly of {name} is over",
+        ended_many="{count:,} anomalies are over",
+    ),
+    AlertKind.QUEUE: Words(
+        _piled_up,
+        _worked_off,
+        began_one="The state of the queues is {facts[state]}",
+        began_many="Too much was pending in the queues {count:,} times",
+        ended_one="The state of the queues is no longer {facts[state]}",
+        ended_many="The state of the queues changed {count:,} times",
     ),
 }

@@ -92,8 +92,9 @@ class News:
         one, many = (
             (words.ended_one, words.ended_many) if self.ending else (words.began_one, words.began_many)
         )
+        first = self.first[0]
         return (one if self.count == 1 else many).format(
-            count=self.count, name=shown(self.first[0].pipeline_name)
+            count=self.count, name=shown(first.pipeline_name), facts=first.facts
         )
 
     @property
@@ -108,7 +109,9 @@ class News:
         words, name = WORDS[self.kind], shown(told.pipeline_name)
         if told.ended_at is None:
             return f"{words.sentence(name, told.facts)}."
-        over = f"{words.ended(name, told.facts)}, after {lasted(told.ended_at - told.opened_at)}"
+        over = words.ended(name, told.facts)
+        if told.ended_at != told.opened_at:
+            over += f", after {lasted(told.ended_at - told.opened_at)}"
         return f"{over}." if self.ending else f"{words.sentence(name, told.facts)}. It is over: {over}."
 
 
@@ -120,6 +123,14 @@ def sentence(kind: AlertKind, pipeline_name: str | None, facts: Document) -> str
 def first_severity(spell: Spell) -> Severity:
     """As how much a spell matters when it is first told: what is over already is worth knowing, and no more."""
     return spell.severity if spell.ended_at is None else Severity.INFO
+
+
+def goes_on(facts: Document) -> bool:
+    """Whether something ended only as it got worse: another spell began where it ended, and lasts.
+
+    Who was told of it is told of that one and of its end, as what is more severe goes wherever this went.
+    """
+    return facts.get("goes_on") is True
 
 
 def told_from(now: datetime, activated_at: datetime) -> datetime:

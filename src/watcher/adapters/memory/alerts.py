@@ -9,7 +9,9 @@ from itertools import count
 from watcher.adapters.memory.deliveries import MemoryDeliveries
 from watcher.adapters.memory.late_runs import MemoryLateRuns
 from watcher.adapters.memory.pipelines import MemoryPipelines
+from watcher.adapters.memory.queue_spells import MemoryQueueSpells
 from watcher.adapters.memory.stale_spells import MemoryStaleSpells
+from watcher.adapters.memory.watching import Watching
 from watcher.domain.alert_channels import Channel, Severity
 from watcher.domain.alert_sentences import AlertKind
 from watcher.domain.alerts import (
@@ -21,13 +23,16 @@ from watcher.domain.alerts import (
     Spell,
     Told,
     first_severity,
+    goes_on,
     routed,
     sentence,
     told_from,
 )
+from watcher.domain.anomaly_incident import AnomalyIncident
 from watcher.domain.deliveries import DeliveryState
 from watcher.domain.freshness import StaleSpell
 from watcher.domain.page import Page, Slice
+from watcher.domain.queues import QueueSpell, QueueState
 from watcher.domain.timeliness import LateRun
 
 
@@ -48,15 +53,20 @@ class MemoryAlerts:
 
     def __init__(
         self,
+        *,
         pipelines: MemoryPipelines,
         stale_spells: MemoryStaleSpells,
         late_runs: MemoryLateRuns,
+        watching: Watching,
+        queue_spells: MemoryQueueSpells,
         deliveries: MemoryDeliveries,
     ) -> None:
         self._pipelines, self._deliveries = pipelines, deliveries
         self._logs: Mapping[AlertKind, Callable[[], Iterable[tuple[datetime, Spell]]]] = {
             AlertKind.FRESHNESS: lambda: map(_stale, stale_spells.all()),
             AlertKind.TIMELINESS: lambda: map(_late, late_runs.all()),
+            AlertKind.ANOMALY: lambda: map(_odd, watching.incidents.values()),
+            AlertKind.QUEUE: lambda: map(_piled_up, queue_spells.rows, [*queue_spells.rows[1:], None]),
         }
         self._rows: dict[int, Row] = {}
         self._known: dict[tuple[AlertKind, int], int] = {}
@@ -78,7 +88,7 @@ class MemoryAlerts:
                 _, spell = logged.get(row.spell.id, (now, replace(row.spell, ended_at=now)))
                 if spell.ended_at is not None:
                     over = replace(spell, severity=row.spell.severity)
-                    self._rows[row.id] = replace(row, spell=over)
+                    self._rows[row.id] = replace(row, spell=over, settled=goes_on(over.facts))
         for found_at, spell in logged.values():
             lately = spell.ended_at is None or found_at >= since
             if lately and (kind, spell.id) not in self._known:
@@ -220,5 +230,44 @@ def _late(run: LateRun) -> tuple[datetime, Spell]:
         opened_at=run.due_at,
         ended_at=run.end_date,
         severity=Severity.WARNING,
+        facts=facts,
+    )
+
+
+def _odd(incident: AnomalyIncident) -> tuple[datetime, Spell]:
+    facts = {
+        "metric": incident.metric_field.value,
+        "run": incident.first_execution_id,
+        "start_date": incident.first_start.isoformat(),
+        "sentence": incident.sentence,
+        "runs": incident.runs,
+        "ending": incident.ending,
+    }
+    return incident.opened_at, Spell(
+        id=incident.id,
+        pipeline_id=incident.pipeline_id,
+        opened_at=incident.opened_at,
+        ended_at=incident.ended_at,
+        severity=Severity.WARNING,
+        facts=facts,
+    )
+
+
+def _piled_up(spell: QueueSpell, later: QueueSpell | None) -> tuple[datetime, Spell]:
+    follows = spell.ended_at is not None and later is not None and later.opened_at <= spell.ended_at
+    then = later if follows else None
+    facts = {
+        "state": spell.state.value,
+        "pending": spell.pending,
+        "opened_at": spell.opened_at.isoformat(),
+        "next": None if spell.ended_at is None else QueueState.OK.value if then is None else then.state.value,
+        "goes_on": then is not None and then.state is QueueState.CRITICAL and then.ended_at is None,
+    }
+    return spell.opened_at, Spell(
+        id=spell.id,
+        pipeline_id=None,
+        opened_at=spell.opened_at,
+        ended_at=spell.ended_at,
+        severity=Severity(spell.state),
         facts=facts,
     )

@@ -84,9 +84,89 @@ spell AS (
 ),
 -- include: collected
 
+-- name: collect_anomaly
+-- Incidents, likewise. What is told of one that lasts is what was said of the run that opened it.
+WITH known AS MATERIALIZED (
+    SELECT a.spell_id AS id
+    FROM alert AS a
+    WHERE a.kind = 'anomaly' AND a.ended_at IS NULL
+    UNION
+    SELECT i.id
+    FROM anomaly_incident AS i
+    WHERE i.ended_at IS NULL
+    UNION
+    SELECT i.id
+    FROM anomaly_incident AS i
+    WHERE i.ended_at IS NOT NULL AND i.opened_at >= :since
+),
+spell AS (
+    SELECT
+        'anomaly' AS kind, k.id, l.pipeline_id, l.opened_at,
+        CASE WHEN l.id IS NULL THEN :now ELSE l.ended_at END AS ended_at,
+        'warning' AS severity,
+        jsonb_build_object(
+            'metric', l.metric_field, 'run', l.first_execution_id, 'start_date', l.first_start,
+            'sentence', l.sentence, 'runs', l.runs, 'ending', l.ending
+        ) AS facts,
+        l.id IS NOT NULL AS on_record
+    FROM known AS k
+    LEFT JOIN LATERAL (
+        SELECT i.*
+        FROM anomaly_incident AS i
+        WHERE i.id = k.id
+        OFFSET 0
+    ) AS l ON TRUE
+),
+-- include: collected
+
+-- name: collect_queue
+-- Spells of too much being pending, likewise. Where one ends the next may begin, which has the next id; its state is
+-- what the queues went to. What went to critical, and still is, goes on: see `goes_on` of the domain.
+WITH known AS MATERIALIZED (
+    SELECT a.spell_id AS id
+    FROM alert AS a
+    WHERE a.kind = 'queue' AND a.ended_at IS NULL
+    UNION
+    SELECT q.id
+    FROM queue_spell AS q
+    WHERE q.ended_at IS NULL
+    UNION
+    SELECT q.id
+    FROM queue_spell AS q
+    WHERE q.ended_at IS NOT NULL AND q.opened_at >= :since
+),
+spell AS (
+    SELECT
+        'queue' AS kind, k.id, NULL::BIGINT AS pipeline_id, l.opened_at,
+        CASE WHEN l.id IS NULL THEN :now ELSE l.ended_at END AS ended_at,
+        l.state AS severity,
+        jsonb_build_object(
+            'state', l.state, 'pending', l.pending, 'opened_at', l.opened_at,
+            'next', CASE WHEN l.ended_at IS NOT NULL THEN COALESCE(n.state, 'ok') END,
+            'goes_on', COALESCE(n.state = 'critical' AND n.ended_at IS NULL, FALSE)
+        ) AS facts,
+        l.id IS NOT NULL AS on_record
+    FROM known AS k
+    LEFT JOIN LATERAL (
+        SELECT q.*
+        FROM queue_spell AS q
+        WHERE q.id = k.id
+        OFFSET 0
+    ) AS l ON TRUE
+    LEFT JOIN LATERAL (
+        SELECT q.state, q.opened_at, q.ended_at
+        FROM queue_spell AS q
+        WHERE q.id > l.id
+        ORDER BY q.id
+        LIMIT 1
+    ) AS n ON n.opened_at <= l.ended_at
+),
+-- include: collected
+
 -- name: collected
 -- Part of every statement that collects: what of the spells is new, and what of the known ones is over, is written.
--- What is over already when it is first seen is worth an `info`, by the rule `first_severity` of the domain.
+-- What is over already when it is first seen is worth an `info`, by the rule `first_severity` of the domain. What goes
+-- on as another spell has no end to be told.
 news AS MATERIALIZED (
     SELECT s.*, a.id AS alert_id
     FROM spell AS s
@@ -101,7 +181,8 @@ news AS MATERIALIZED (
 over AS (
     UPDATE alert AS a
     SET ended_at = n.ended_at,
-        facts = CASE WHEN n.on_record THEN n.facts ELSE a.facts END
+        facts = CASE WHEN n.on_record THEN n.facts ELSE a.facts END,
+        settled = n.on_record AND COALESCE((n.facts ->> 'goes_on')::BOOLEAN, FALSE)
     FROM news AS n
     WHERE a.id = n.alert_id
 )
