@@ -7,13 +7,16 @@ import gc
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 import asyncpg
+import psutil
 from pydantic import SecretStr
 
 from benchmarks.database import Counters, Database
@@ -34,7 +37,7 @@ WRITTEN = """
     FROM pg_stat_user_tables
     WHERE relname = 'address_lineage_closure'
 """
-RSS_UNIT = 1 if sys.platform == "darwin" else 1_024
+LOOKS_SECONDS = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,19 +77,25 @@ def _watcher(database: Database, verb: str) -> float:
     """Runs `watcher lineage`; the most bytes that it had resident."""
     program = Path(sys.executable).with_name("watcher")
     environment = {**os.environ, "WATCHER_DATABASE_URL": database.dsn}
-    process = subprocess.Popen(
-        [program, "lineage", verb],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    said = process.stdout.read() if process.stdout else ""
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise RunVoid(f"`watcher lineage {verb}` failed: {said[-2_000:]}")
-    return usage.ru_maxrss * RSS_UNIT
+    with tempfile.TemporaryFile("w+") as said:
+        process = subprocess.Popen(
+            [program, "lineage", verb], env=environment, stdout=said, stderr=subprocess.STDOUT
+        )
+        most = _most_resident(process)
+        if process.returncode:
+            said.seek(0)
+            raise RunVoid(f"`watcher lineage {verb}` failed: {said.read()[-2_000:]}")
+    return most
+
+
+def _most_resident(process: subprocess.Popen[bytes]) -> float:
+    """Looks now and again until it ends: what the system counts for a child begins with what its parent had."""
+    most = 0
+    while process.poll() is None:
+        with suppress(psutil.NoSuchProcess):
+            most = max(most, psutil.Process(process.pid).memory_info().rss)
+        time.sleep(LOOKS_SECONDS)
+    return float(most)
 
 
 def _container(database: Database) -> Container:

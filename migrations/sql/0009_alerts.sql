@@ -30,7 +30,6 @@ COMMENT ON COLUMN alert.settled IS 'Nothing about it remains to be told';
 
 -- Collecting: the ends of what lasts. GET /alert?open=true
 CREATE INDEX alert_open ON alert (id) WHERE ended_at IS NULL;
-CREATE INDEX alert_open_of_kind ON alert (kind, spell_id) WHERE ended_at IS NULL;
 
 -- Composing: what is still to be told.
 CREATE INDEX alert_untold ON alert (kind, severity, id) WHERE opened_in IS NULL;

@@ -1,12 +1,13 @@
 """How a message reaches its channels: once, again after a rest where it failed, and not for ever."""
 
-from asyncio import gather
+from asyncio import gather, wait_for
 from datetime import timedelta
 
 import pytest
 
 from tests.contract.telling import ALL, HOURLY, MINUTE, OPS, Telling
 from tests.contract.world import World, at
+from watcher.adapters.postgres.deliveries import SQL
 from watcher.domain.alerts import RECENT
 from watcher.domain.deliveries import (
     ATTEMPTS,
@@ -98,6 +99,20 @@ async def test_of_many_senders_one_gets_a_delivery(telling: Telling) -> None:
     assert (claim.attempt, claim.message.title) == (1, "orders is stale")
     assert await deliveries.claim("ops", at(BEGIN)) is None
     assert await deliveries.claim("all", at(BEGIN)) is not None
+
+
+@pytest.mark.parametrize("store", ["postgres"])
+async def test_who_asks_while_another_is_just_taking_a_delivery_does_not_wait_for_it(
+    telling: Telling,
+) -> None:
+    claim, now = SQL["claim"], at(BEGIN)
+    values = {"channel": "ops", "now": now, "until": now + LEASE, "most": ATTEMPTS}
+    async with telling.world.container.database().transaction() as transaction:
+        assert await transaction.row(claim, **values) is not None
+        taken = await wait_for(telling.world.watcher.deliveries.claim("ops", now), 2)
+    assert taken is None
+    (delivery,) = await telling.deliveries(DeliveryFilter(channel="ops"))
+    assert delivery.attempts == 1
 
 
 async def test_who_does_not_say_what_became_of_a_delivery_loses_it_to_another(telling: Telling) -> None:

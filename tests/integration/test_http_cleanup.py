@@ -17,6 +17,8 @@ CLEAN = {
     "total_pipeline_execution_closure_parent_deleted": 0,
     "total_pipeline_execution_closure_child_deleted": 0,
     "total_freshness_pipeline_logs_deleted": 0,
+    "total_alerts_deleted": 0,
+    "total_alert_messages_deleted": 0,
 }
 LOGS = (
     """

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import groupby
 from typing import cast
 
 from watcher.domain.anomaly import MetricField, Observation
@@ -110,29 +111,52 @@ class Entry:
     incident_id: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What the history of a rule is made of: the runs that were read, and which of them it flagged."""
+
+    earlier: Earlier
+    flagged: Collection[int] = frozenset()
+
+
 @dataclass(slots=True)
 class Judging:
-    """The judging of some runs. `histories` and `courses` are by the id of the rule."""
+    """The judging of some runs. `sources` and `courses` are by the id of the rule."""
 
-    histories: Mapping[int, History]
+    sources: Mapping[int, Source]
     courses: Mapping[int, Course]
     now: datetime
     entries: list[Entry] = field(default_factory=list)
     incidents: dict[int, AnomalyIncident] = field(default_factory=dict)
+    _histories: dict[int, History] = field(default_factory=dict)
     _new: int = -1
 
     def proceeds(self, waiting: Sequence[Waiting]) -> Iterator[None]:
-        """Judges one run after the other, in the order of their starts; each step is about a millisecond."""
-        for each in sorted(waiting, key=lambda one: place(one.run)):
-            for rule in each.rules:
-                self._judge(each.run, rule)
-            yield
+        """Judges one run after the other; each step is some milliseconds.
+
+        Pipeline by pipeline, so that few histories are there at a time, in the order of starts.
+        """
+        by_pipeline = sorted(waiting, key=lambda one: (one.run.pipeline_id, *place(one.run)))
+        for _, of_pipeline in groupby(by_pipeline, key=lambda one: one.run.pipeline_id):
+            self._histories = {}
+            for each in of_pipeline:
+                for rule in each.rules:
+                    self._judge(each.run, rule)
+                yield
+
+    def _history(self, rule: AnomalyDetectionRule) -> History:
+        history = self._histories.get(rule.id)
+        if history is None:
+            source = self.sources[rule.id]
+            history = History.known(source.earlier, rule.metric_field, source.flagged)
+            self._histories[rule.id] = history
+        return history
 
     def _judge(self, run: Run, rule: AnomalyDetectionRule) -> None:
         value = run.metrics[rule.metric_field]
         if value is None:
             return
-        asked, history = rule.rule(), self.histories[rule.id]
+        asked, history = rule.rule(), self._history(rule)
         verdict = judge(asked, run.start_date, value, sampled(history.runs, run.start_date, asked))
         judged = Judged(
             rule_id=rule.id,

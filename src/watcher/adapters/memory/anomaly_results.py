@@ -11,7 +11,7 @@ from watcher.adapters.memory.pipelines import MemoryPipelines
 from watcher.adapters.memory.watching import Watching
 from watcher.domain.anomaly import MetricField
 from watcher.domain.anomaly_incident import AnomalyIncident, Course
-from watcher.domain.anomaly_judging import Earlier, Entry, History, Judging, Run, Waiting
+from watcher.domain.anomaly_judging import Earlier, Entry, Judging, Run, Source, Waiting
 from watcher.domain.anomaly_results import (
     AnomaliesJudged,
     AnomalyDetectionResult,
@@ -59,16 +59,16 @@ class MemoryAnomalyResults:
 
     def _judged(self, waiting: Sequence[Waiting], now: datetime) -> Judging:
         rules = {rule.id: rule for each in waiting for rule in each.rules}
-        histories = {rule.id: self._history(rule) for rule in rules.values()}
+        sources = {rule.id: self._source(rule) for rule in rules.values()}
         courses = {
             each: Course(self._watching.judged_to.get(each), self._watching.lasting(each)) for each in rules
         }
-        judging = Judging(histories, courses, now)
+        judging = Judging(sources, courses, now)
         for _ in judging.proceeds(waiting):
             pass
         return judging
 
-    def _history(self, rule: AnomalyDetectionRule) -> History:
+    def _source(self, rule: AnomalyDetectionRule) -> Source:
         runs = sorted(
             (
                 run
@@ -84,7 +84,7 @@ class MemoryAnomalyResults:
             for result in self._watching.results.values()
             if result.rule_id == rule.id and result.flagged
         }
-        return History.known(earlier, rule.metric_field, flagged)
+        return Source(earlier, flagged)
 
     def _keep(self, entry: Entry, identities: dict[int, int], now: datetime) -> None:
         judged, verdict = entry.judged, entry.judged.verdict

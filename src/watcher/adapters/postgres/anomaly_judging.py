@@ -14,7 +14,7 @@ from watcher.adapters.postgres.database import Transaction
 from watcher.adapters.postgres.queries import load
 from watcher.domain.anomaly import MetricField
 from watcher.domain.anomaly_incident import AnomalyIncident, Course, IncidentEnding
-from watcher.domain.anomaly_judging import Earlier, History, Judging, Look, Run, Waiting
+from watcher.domain.anomaly_judging import Earlier, Judging, Look, Run, Source, Waiting
 from watcher.domain.anomaly_results import AnomaliesJudged
 from watcher.domain.anomaly_rules import AnomalyDetectionRule
 from watcher.domain.anomaly_sample import MEMORY
@@ -26,7 +26,7 @@ SQL = load("anomaly_judging")
 WINDOW = 5_000
 """Waiting runs that are looked at for some that nobody else judges."""
 
-TURN = 8
+TURN = 4
 """After so many runs, some milliseconds, it is the turn of others in this process."""
 
 Rules = Mapping[int, AnomalyDetectionRule]
@@ -50,7 +50,7 @@ async def judge(transaction: Transaction, limit: int, now: datetime) -> Anomalie
     waiting = [_waiting(row, rules) for row in taken]
     for row in await transaction.rows(SQL["lasting"], rule_ids=list(courses)) if courses else []:
         courses[row["rule_id"]].lasting = incident_of(row)
-    judging = Judging(await _histories(transaction, waiting), courses, now)
+    judging = Judging(await _sources(transaction, waiting), courses, now)
     for turn, _ in enumerate(judging.proceeds(waiting), start=1):
         if turn % TURN == 0:
             await asyncio.sleep(0)
@@ -78,7 +78,7 @@ def _run(row: asyncpg.Record) -> Run:
     )
 
 
-async def _histories(transaction: Transaction, waiting: Sequence[Waiting]) -> dict[int, History]:
+async def _sources(transaction: Transaction, waiting: Sequence[Waiting]) -> dict[int, Source]:
     """What each rule knows: of the runs read for all rules of a pipeline, or where some lack its metric its own."""
     rules = {rule.id: rule for each in waiting for rule in each.rules}
     shared = await _sampled(
@@ -96,12 +96,7 @@ async def _histories(transaction: Transaction, waiting: Sequence[Waiting]) -> di
     for rule_id in alone:
         found[rule_id] = own.get((rules[rule_id].pipeline_id, rules[rule_id].metric_field), Earlier())
     flagged = await _flagged(transaction, found)
-    histories = {}
-    for turn, (rule_id, earlier) in enumerate(found.items(), start=1):
-        histories[rule_id] = History.known(earlier, rules[rule_id].metric_field, flagged[rule_id])
-        if turn % TURN == 0:
-            await asyncio.sleep(0)
-    return histories
+    return {rule_id: Source(earlier, flagged[rule_id]) for rule_id, earlier in found.items()}
 
 
 async def _sampled(transaction: Transaction, looks: Sequence[Look], rules: Rules) -> dict[Key, Earlier]:

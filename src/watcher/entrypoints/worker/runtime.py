@@ -1,6 +1,7 @@
 """One event loop and one object graph in each process of a worker."""
 
 import asyncio
+import gc
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
@@ -70,6 +71,8 @@ class Runtime:
         self._stop = asyncio.Event()
         try:
             async with working_off(self._container()) as background:
+                gc.collect()
+                gc.freeze()  # what start-up made is here to stay: the collector need not look at it again
                 ready.set_result((asyncio.get_running_loop(), background))
                 await self._stop.wait()
         except BaseException as error:

@@ -6,19 +6,23 @@ RETURNING activated_at;
 
 -- name: collect_freshness
 -- The spells of stale data: of those that last, and those that are over lately, the ones that nobody knows of; and the
--- ends of those that are known to last.
+-- ends of those that are known to last. Each is looked up by itself (`OFFSET 0`): what the planner would make of it as a
+-- join depends on what it knows of the tables, and is quadratic where it knows nothing.
 WITH known AS MATERIALIZED (
-    SELECT a.spell_id AS id
-    FROM alert AS a
-    WHERE a.kind = 'freshness' AND a.ended_at IS NULL
-    UNION
     SELECT l.id
     FROM freshness_pipeline_log AS l
     WHERE l.ended_at IS NULL
-    UNION
+        AND NOT EXISTS (SELECT FROM alert AS a WHERE a.kind = 'freshness' AND a.spell_id = l.id OFFSET 0)
+    UNION ALL
     SELECT l.id
     FROM freshness_pipeline_log AS l
     WHERE l.ended_at >= :since AND l.detected_at >= :since
+        AND NOT EXISTS (SELECT FROM alert AS a WHERE a.kind = 'freshness' AND a.spell_id = l.id OFFSET 0)
+    UNION ALL
+    SELECT a.spell_id
+    FROM alert AS a
+    WHERE a.kind = 'freshness' AND a.ended_at IS NULL
+        AND NOT EXISTS (SELECT FROM freshness_pipeline_log AS l WHERE l.id = a.spell_id AND l.ended_at IS NULL OFFSET 0)
 ),
 spell AS (
     SELECT
@@ -44,17 +48,20 @@ spell AS (
 -- name: collect_timeliness
 -- Late runs, likewise. Such a spell begins when the run was to end.
 WITH known AS MATERIALIZED (
-    SELECT a.spell_id AS id
-    FROM alert AS a
-    WHERE a.kind = 'timeliness' AND a.ended_at IS NULL
-    UNION
     SELECT l.id
     FROM timeliness_pipeline_execution_log AS l
     WHERE l.end_date IS NULL
-    UNION
+        AND NOT EXISTS (SELECT FROM alert AS a WHERE a.kind = 'timeliness' AND a.spell_id = l.id OFFSET 0)
+    UNION ALL
     SELECT l.id
     FROM timeliness_pipeline_execution_log AS l
     WHERE l.end_date IS NOT NULL AND l.detected_at >= :since
+        AND NOT EXISTS (SELECT FROM alert AS a WHERE a.kind = 'timeliness' AND a.spell_id = l.id OFFSET 0)
+    UNION ALL
+    SELECT a.spell_id
+    FROM alert AS a
+    WHERE a.kind = 'timeliness' AND a.ended_at IS NULL
+        AND NOT EXISTS (SELECT FROM timeliness_pipeline_execution_log AS l WHERE l.id = a.spell_id AND l.end_date IS NULL OFFSET 0)
 ),
 spell AS (
     SELECT
