@@ -13,10 +13,11 @@ from rich.markup import escape
 from examples.nycflights import dataset, etl, report, warehouse
 from examples.nycflights.demo import run_demo
 from examples.nycflights.landing import Landing
+from examples.nycflights.on_call import NothingToSee
 from examples.nycflights.server import WatcherNotStarted
 from examples.nycflights.watcher_client import WatcherError, connected
 
-EXPECTED = (dataset.DatasetUnavailable, etl.PipelineInactive, WatcherError, WatcherNotStarted)
+EXPECTED = (dataset.DatasetUnavailable, etl.PipelineInactive, NothingToSee, WatcherError, WatcherNotStarted)
 DUCKDB_FILE = "flights.duckdb"
 
 
@@ -85,10 +86,10 @@ def _parser() -> argparse.ArgumentParser:
     read.add_argument("--watcher", required=True, metavar="URL")
     read.add_argument("--workdir", type=Path, metavar="DIR", help="also print the mart's worst carriers")
 
-    demo = commands.add_parser("demo", parents=[key], help="a run with a gap and a damaged file, repaired")
+    demo = commands.add_parser("demo", parents=[key], help="two months, with what Watcher notices about them")
     demo.add_argument("--watcher", metavar="URL", help="default: start one for the demo")
     length = demo.add_mutually_exclusive_group()
-    length.add_argument("--days", type=_positive, default=14, metavar="N", help="at least 2; default 14")
+    length.add_argument("--days", type=_three_or_more, default=59, metavar="N", help="at least 3; default 59")
     length.add_argument("--all", action="store_true", help="the whole year")
     return parser
 
@@ -97,6 +98,13 @@ def _positive(text: str) -> int:
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f"{number} is not a positive number")
+    return number
+
+
+def _three_or_more(text: str) -> int:
+    number = _positive(text)
+    if number < 3:
+        raise argparse.ArgumentTypeError(f"{number} days are too few for the demo")
     return number
 
 

@@ -57,3 +57,58 @@ class Affected(TypedDict):
 class Level(TypedDict):
     depth: int
     addresses: list[Affected]
+
+
+class Verdict(TypedDict):
+    id: int
+    rule_id: int
+    pipeline_id: int
+    start_date: str
+    standing: str
+    sentence: str
+
+
+class Incident(TypedDict):
+    id: int
+    rule_id: int
+    pipeline_id: int
+    first_start: str
+    last_start: str
+    runs: int
+    sentence: str
+    ended_at: str | None
+    ending: str | None
+
+
+class StaleSpell(TypedDict):
+    id: int
+    pipeline_id: int
+    pipeline_name: str
+    detected_at: str
+    last_change: str | None
+    due_at: str
+    ended_at: str | None
+    ending: str | None
+
+
+class LateRun(TypedDict):
+    id: int
+    pipeline_execution_id: int
+    pipeline_id: int
+    pipeline_name: str
+    start_date: str
+    due_at: str
+    end_date: str | None
+    completed_successfully: bool | None
+
+
+class Alert(TypedDict):
+    id: int
+    kind: str
+    spell_id: int
+    pipeline_id: int | None
+    opened_at: str
+    ended_at: str | None
+    sentence: str
+    opening_delivered_at: str | None
+    ending_delivered_at: str | None

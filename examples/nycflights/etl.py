@@ -27,10 +27,10 @@ EXTRACTED = Address("nycflights/extracted", "CSV directory", "files")
 FLIGHTS_TABLE = Address("flights.main.flights", "DuckDB table", "database")
 MART_TABLE = Address("flights.main.delay_mart", "DuckDB table", "database")
 
-EXTRACT = Pipeline("nycflights.extract", "extraction", DAILY, TEN_MINUTES, [LANDING], [EXTRACTED])
-LOAD = Pipeline("nycflights.load", "loading", DAILY, TEN_MINUTES, [EXTRACTED], [FLIGHTS_TABLE])
+EXTRACT = Pipeline("nycflights.extract", "extraction", DAILY, TEN_MINUTES, (LANDING,), (EXTRACTED,))
+LOAD = Pipeline("nycflights.load", "loading", DAILY, TEN_MINUTES, (EXTRACTED,), (FLIGHTS_TABLE,))
 DELAY_MART = Pipeline(
-    "nycflights.delay_mart", "transformation", DAILY, TEN_MINUTES, [FLIGHTS_TABLE], [MART_TABLE]
+    "nycflights.delay_mart", "transformation", DAILY, TEN_MINUTES, (FLIGHTS_TABLE,), (MART_TABLE,)
 )
 PIPELINES = (DAY, EXTRACT, LOAD, DELAY_MART)
 
@@ -165,5 +165,5 @@ def _whole(extract: Outcome, load: Outcome, mart: Outcome) -> Outcome:
         updates=(load.updates or 0) + (mart.updates or 0),
         soft_deletes=load.soft_deletes,
         total_rows=extract.total_rows,
-        metadata={"carriers": mart.total_rows},
+        metadata={"carriers": mart.metadata["carriers"]},
     )

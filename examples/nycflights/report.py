@@ -53,7 +53,7 @@ def _line(outcome: DayLoaded | DayFailed) -> str:
     load, mart = outcome.load, outcome.mart
     return (
         f"{outcome.day}  {load.total_rows:>5,} rows  {load.inserts:>5,} inserted  {load.updates:>5,} updated"
-        f"  {mart.total_rows:>2} carriers  {outcome.seconds:.2f} s"
+        f"  {mart.total_rows:>5,} flown  {outcome.seconds:.2f} s"
     )
 
 

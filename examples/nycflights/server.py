@@ -1,10 +1,11 @@
 """A Watcher of the demo's own: started in a directory that goes away, stopped at the end."""
 
+import os
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,8 +20,8 @@ class WatcherNotStarted(Exception):
 
 
 @contextmanager
-def own_watcher(home: Path) -> Iterator[str]:
-    """The URL of a ready Watcher whose data lies below `home`.
+def own_watcher(home: Path, settings: Mapping[str, str]) -> Iterator[str]:
+    """The URL of a ready Watcher with these settings, whose data lies below `home`.
 
     Started as root, Watcher runs its database as another user: `home` must be open to all, and the data
     directory is left for Watcher to make.
@@ -36,6 +37,7 @@ def own_watcher(home: Path) -> Iterator[str]:
         # A session of its own: Ctrl-C ends the demo, which still has a failed execution to report.
         process = subprocess.Popen(
             [command, "up", "--port", str(port), "--data-dir", str(home / "data")],
+            env={**_without_channels(os.environ), **settings},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -47,6 +49,11 @@ def own_watcher(home: Path) -> Iterator[str]:
         yield url
     finally:
         _stop(process)
+
+
+def _without_channels(environment: Mapping[str, str]) -> dict[str, str]:
+    """Whoever is told by the Watcher that this machine is set up for, is not told of the demo."""
+    return {name: value for name, value in environment.items() if not name.startswith("WATCHER_ALERT_")}
 
 
 def _free_port() -> int:

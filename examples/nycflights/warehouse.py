@@ -55,14 +55,16 @@ class Warehouse:
         )
 
     def build_delay_mart(self, day: date) -> Outcome:
+        """Its rows are the flights that were flown: those which the means are taken over."""
         with self._transaction():
             changes = self._changes("merge_delay_mart", day)
             carriers = self._count("SELECT count(*) FROM delay_mart WHERE flight_date = $day", day)
+            flown = self._count(SQL["flown"], day)
         return Outcome(
             inserts=changes["INSERT"],
             updates=changes["UPDATE"],
-            total_rows=carriers,
-            metadata={"table": "delay_mart", "rows_removed": changes["DELETE"]},
+            total_rows=flown,
+            metadata={"table": "delay_mart", "carriers": carriers, "rows_removed": changes["DELETE"]},
         )
 
     def worst_carriers(self, how_many: int) -> list[CarrierDelay]:

@@ -1,7 +1,7 @@
 """A small Watcher client: declare pipelines, record executions, read them back."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -86,8 +86,23 @@ class RunningExecution:
 
 
 @dataclass(frozen=True, slots=True)
+class AnomalyRule:
+    """Which metric of a pipeline's runs Watcher is to judge, and from how many earlier runs on."""
+
+    metric_field: str
+    minimum_executions: int
+
+
+def _present() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
 class Watcher:
+    """`now` dates the starts and ends of executions; who replays the past hands in another clock."""
+
     http: httpx.Client
+    now: Callable[[], datetime] = _present
 
     def register(self, pipeline: Pipeline, next_watermark: str | None = None) -> RegisteredPipeline:
         """Declare the pipeline, and what it reads and writes while Watcher wants to know.
@@ -116,6 +131,33 @@ class Watcher:
             "target_addresses": [_declared(address) for address in pipeline.writes],
         }
         self._request("POST", "/address_lineage", body=body)
+
+    def watch(self, pipeline: RegisteredPipeline, rule: AnomalyRule) -> None:
+        """Declare the rule; the same declaration again changes nothing."""
+        body = {
+            "pipeline_id": pipeline.id,
+            "metric_field": rule.metric_field,
+            "minimum_executions": rule.minimum_executions,
+        }
+        self._request("POST", "/anomaly_detection_rule", body=body)
+
+    @contextmanager
+    def muted(self, pipelines: Sequence[RegisteredPipeline]) -> Iterator[None]:
+        """Nobody is told that these are stale or late while the body brings in what happened long ago."""
+        try:
+            self._mute(pipelines, mute=True)
+            yield
+        finally:
+            self._mute(pipelines, mute=False)
+
+    def _mute(self, pipelines: Sequence[RegisteredPipeline], *, mute: bool) -> None:
+        for pipeline in pipelines:
+            body = {"id": pipeline.id, "mute_freshness_check": mute, "mute_timeliness_check": mute}
+            self._request("PATCH", "/pipeline", body=body)
+
+    def set_off(self, check: str, **bounds: int) -> None:
+        """Have `freshness` or `timeliness` checked now, and not only when the next five minutes have passed."""
+        self._request("POST", f"/{check}", body=bounds)
 
     @contextmanager
     def execution(
@@ -146,7 +188,7 @@ class Watcher:
 
     def _start(self, **facts: object) -> int:
         body = {key: value for key, value in facts.items() if value is not None}
-        body["start_date"] = _now()
+        body["start_date"] = self.now().isoformat()
         return cast("int", self._request("POST", "/start_pipeline_execution", body=body).json()["id"])
 
     def _end(self, execution_id: int, outcome: Outcome, *, succeeded: bool) -> None:
@@ -157,18 +199,18 @@ class Watcher:
             "total_rows": outcome.total_rows,
         }
         body: dict[str, object] = {key: count for key, count in counts.items() if count is not None}
-        body |= {"id": execution_id, "end_date": _now(), "completed_successfully": succeeded}
+        body |= {"id": execution_id, "end_date": self.now().isoformat(), "completed_successfully": succeeded}
         if outcome.metadata:
             body["execution_metadata"] = dict(outcome.metadata)
         self._request("POST", "/end_pipeline_execution", body=body)
 
     def pipelines(self) -> list[PipelineRow]:
-        return cast("list[PipelineRow]", list(self._pages("/pipeline", {})))
+        return cast("list[PipelineRow]", list(self.pages("/pipeline", {})))
 
     def executions(self, pipeline_id: int, status: str) -> list[ExecutionRow]:
         """All executions of a pipeline in one state (running, succeeded, failed), newest first."""
         filters: Filters = {"pipeline_id": pipeline_id, "status": status, "limit": 500}
-        return cast("list[ExecutionRow]", list(self._pages("/pipeline_execution", filters)))
+        return cast("list[ExecutionRow]", list(self.pages("/pipeline_execution", filters)))
 
     def newest_execution(self, pipeline_id: int) -> ExecutionTree | None:
         """The last execution of a pipeline with everything that ran below it."""
@@ -185,7 +227,8 @@ class Watcher:
             return []
         return cast("list[Level]", self._request("GET", f"/address/{found[0]['id']}/impact").json()["levels"])
 
-    def _pages(self, path: str, filters: Filters) -> Iterator[object]:
+    def pages(self, path: str, filters: Filters) -> Iterator[object]:
+        """All rows of a list, in Watcher's order."""
         response = self._request("GET", path, params=filters)
         yield from response.json()
         while following := response.links.get("next"):
@@ -211,12 +254,14 @@ class Watcher:
 
 
 @contextmanager
-def connected(url: str, api_key: str | None = None) -> Iterator[Watcher]:
+def connected(
+    url: str, api_key: str | None = None, now: Callable[[], datetime] = _present
+) -> Iterator[Watcher]:
     headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
     # A proxy named in the environment cannot reach a Watcher on this machine's loopback.
     through_proxy = httpx.URL(url).host not in LOOPBACK
     with httpx.Client(base_url=url, headers=headers, timeout=10, trust_env=through_proxy) as http:
-        yield Watcher(http)
+        yield Watcher(http, now)
 
 
 def _declared(address: Address) -> dict[str, str]:
@@ -245,7 +290,3 @@ def _reason(error: BaseException) -> str:
     return (
         text[:ERROR_LENGTH].replace("\x00", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
     )
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat()

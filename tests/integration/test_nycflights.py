@@ -64,6 +64,9 @@ def test_the_counts_are_those_of_the_source(site: Site) -> None:
     assert [(run["inserts"], run["updates"]) for run in load] == [(size, 0) for size in sizes]
     assert [(run["inserts"], run["updates"]) for run in mart] == [(count, 0) for count in carriers]
     assert [run["total_rows"] for run in site.trees()] == sizes
+    flown = [sum(row["dep_time"] != "NA" for row in rows) for rows in expected]
+    assert [run["total_rows"] for run in mart] == flown
+    assert [(run["execution_metadata"] or {})["carriers"] for run in mart] == carriers
     assert len(site.rows("flights")) == sum(sizes)
     metadata = extract[0]["execution_metadata"]
     assert metadata == {"file": "flights-2013-01-01.csv", "bytes": len(site.flights.csv(FIRST))}
@@ -250,11 +253,3 @@ def test_the_command_line_runs_reports_and_tells_failure(
         ("2", "flights.main.flights", "nycflights.load"),
         ("3", "flights.main.delay_mart", "nycflights.delay_mart"),
     ]
-
-
-def test_the_demo_repairs_what_it_broke(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["demo", "--watcher", site.url, "--days", "4"]) == 0
-
-    assert capsys.readouterr().out.count("repaired") == 2
-    assert [tree["completed_successfully"] for tree in site.trees()] == [True, False, True, False, True, True]
-    assert site.watermark() == "2013-01-04"

@@ -1,0 +1,126 @@
+"""The demo of the flights example: what Watcher notices about the days of 2013, and what it shows of that."""
+
+import re
+from collections.abc import Iterator
+from datetime import date
+from typing import Any
+
+import pytest
+
+from examples.nycflights import etl
+from examples.nycflights.__main__ import main
+from tests.integration.flights import Site, source_rows
+
+BLIZZARD = (date(2013, 2, 8), date(2013, 2, 9))
+DAYS = 45
+"""The blizzard, and days after it."""
+
+
+def rows(site: Site, path: str, **filters: int | str) -> list[dict[str, Any]]:
+    """Oldest first."""
+    return list(reversed(site.get(path, **filters).json()))
+
+
+def ids(site: Site) -> dict[str, int]:
+    return {name: pipeline_id for pipeline_id, name in site.names().items()}
+
+
+def told(printed: str) -> Iterator[str]:
+    yield from re.findall(r"^  told +(.+)$", printed, re.MULTILINE)
+
+
+def test_the_demo_repairs_what_it_broke(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["demo", "--watcher", site.url, "--days", "4"]) == 0
+
+    assert capsys.readouterr().out.count("repaired") == 2
+    assert [tree["completed_successfully"] for tree in site.trees()] == [True, False, True, False, True, True]
+    assert [tree["start_date"][:13] for tree in site.trees()[:-1]] == [
+        "2013-01-01T23",
+        "2013-01-02T23",
+        "2013-01-02T23",
+        "2013-01-03T23",
+        "2013-01-03T23",
+    ]
+    assert site.watermark() == "2013-01-04"
+
+
+def test_the_blizzard_of_february_2013_is_flagged_and_over_with_the_next_normal_day(
+    site: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["demo", "--watcher", site.url, "--days", str(DAYS)]) == 0
+
+    printed = capsys.readouterr().out
+    flagged = rows(site, "/anomaly_detection_result", flagged="true")
+    flown = [sum(row["dep_time"] != "NA" for row in source_rows(site.flights, [day])) for day in BLIZZARD]
+    assert [(row["pipeline_id"], row["start_date"][:10], row["value"]) for row in flagged] == [
+        (ids(site)[etl.DELAY_MART.name], str(day), count) for day, count in zip(BLIZZARD, flown, strict=True)
+    ]
+    assert all(row["value"] < row["low"] for row in flagged)
+    for row, day in zip(flagged, ("Fri", "Sat"), strict=True):
+        assert f"flagged    {day} {row['start_date'][:10]}  {row['sentence']}\n" in printed
+    [incident] = rows(site, "/anomaly_incident")
+    assert (incident["first_execution_id"], incident["last_execution_id"]) == tuple(
+        row["pipeline_execution_id"] for row in flagged
+    )
+    assert (incident["runs"], incident["ending"]) == (2, "recovered")
+    assert "recovered  Fri 2013-02-08 to Sat 2013-02-09, by Sun 2013-02-10: 803 rows" in printed
+
+
+def test_the_demo_shows_stale_targets_and_a_late_run_and_that_both_are_over(
+    site: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["demo", "--watcher", site.url, "--days", "4"]) == 0
+
+    printed = capsys.readouterr().out
+    spells = rows(site, "/freshness_log")
+    writing = [etl.DAY.name, etl.LOAD.name, etl.DELAY_MART.name]
+    assert sorted(spell["pipeline_name"] for spell in spells) == sorted(writing)
+    for spell in spells:
+        assert spell["last_change"].startswith("2013-01-03T23:")
+        assert spell["ending"] == "recovered"
+        assert re.search(rf"stale +{spell['pipeline_name']} +last change 2013-01-03 23:", printed)
+        assert re.search(rf"recovered +{spell['pipeline_name']} ", printed)
+    runs = rows(site, "/timeliness_log")
+    assert sorted(run["pipeline_name"] for run in runs) == sorted([etl.DAY.name, etl.EXTRACT.name])
+    for run in runs:
+        assert run["due_at"] < run["detected_at"] < run["end_date"]
+        assert run["completed_successfully"]
+        numbered = rf"{run['pipeline_name']} +#{run['pipeline_execution_id']}"
+        assert re.search(rf"late +{numbered} runs since", printed)
+        assert re.search(rf"ended +{numbered} succeeded", printed)
+    assert site.trees()[-1]["id"] in {run["pipeline_execution_id"] for run in runs}
+
+
+def test_replaying_old_days_tells_nobody_that_they_are_old(site: Site) -> None:
+    assert main(["demo", "--watcher", site.url, "--days", "4"]) == 0
+
+    mutes = [
+        (row["mute_freshness_check"], row["mute_timeliness_check"]) for row in site.get("/pipeline").json()
+    ]
+    assert mutes == [(False, False)] * 4
+    replayed = {tree["id"] for tree in site.trees()[:-1]}
+    assert not replayed & {run["pipeline_execution_id"] for run in rows(site, "/timeliness_log")}
+
+
+def test_a_watcher_that_knows_the_flights_already_is_left_alone(
+    site: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["demo", "--watcher", site.url, "--days", "3"]) == 0
+    before = len(site.trees())
+
+    assert main(["demo", "--watcher", site.url, "--days", "3"]) == 1
+
+    assert "give it a Watcher that does not know nycflights.day" in capsys.readouterr().out
+    assert len(site.trees()) == before
+
+
+def test_a_watcher_of_the_demos_own_tells_of_what_it_notices(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["demo", "--days", "4"]) == 0
+
+    titles = list(told(capsys.readouterr().out))
+    assert titles == [
+        "3 pipelines are stale",
+        "2 runs are late",
+        "2 late runs are over",
+        "3 pipelines are no longer stale",
+    ]
