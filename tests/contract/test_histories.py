@@ -17,6 +17,7 @@ from tests.contract.conftest import connections_in_use
 from tests.contract.twins import LoopThread, Twins
 from tests.contract.world import EMPTYING, NOBODY, StoppedClock, World, at, declaration
 from tests.server import execute
+from watcher.adapters.memory.jobs import MemoryJobs
 from watcher.container import Container
 from watcher.domain.execution import End, Outcome, Record, Start
 from watcher.domain.executions import ExecutionFilter, Status
@@ -32,6 +33,7 @@ def world(store: str, dsn: str) -> World:
     container = Container(settings=Settings(database_url=SecretStr(dsn)))
     clock = StoppedClock()
     container.clock.override(providers.Object(clock))
+    container.jobs.override(providers.Object(MemoryJobs()))
     return World(store, dsn, container, clock)
 
 

@@ -150,7 +150,7 @@ def test_a_backlog_is_one_spell_for_each_state(
     until(lambda: health(wire)["state"] == "critical", SECONDS, "the large backlog")
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda _: health(wire), range(16)))
-    assert set(health(wire)["tasks"]) == {"watcher.check_timeliness"}
+    assert set(health(wire)["tasks"]) == {"watcher.check_timeliness", "watcher.send_alerts"}
     for process in reversed(tree):
         process.resume()
     jobs.close()
