@@ -3,17 +3,20 @@
 import re
 from collections.abc import Iterator
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from examples.nycflights import etl
 from examples.nycflights.__main__ import main
+from examples.nycflights.watcher_client import connected
 from tests.integration.flights import Site, source_rows
 
+ROOT = Path(__file__).parents[2]
 BLIZZARD = (date(2013, 2, 8), date(2013, 2, 9))
-DAYS = 45
-"""The blizzard, and days after it."""
+READMES = (ROOT / "README.md", ROOT / "examples" / "nycflights" / "README.md")
+"""Both quote what the demo prints."""
 
 
 def rows(site: Site, path: str, **filters: int | str) -> list[dict[str, Any]]:
@@ -47,7 +50,7 @@ def test_the_demo_repairs_what_it_broke(site: Site, capsys: pytest.CaptureFixtur
 def test_the_blizzard_of_february_2013_is_flagged_and_over_with_the_next_normal_day(
     site: Site, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["demo", "--watcher", site.url, "--days", str(DAYS)]) == 0
+    assert main(["demo", "--watcher", site.url]) == 0
 
     printed = capsys.readouterr().out
     flagged = rows(site, "/anomaly_detection_result", flagged="true")
@@ -63,7 +66,10 @@ def test_the_blizzard_of_february_2013_is_flagged_and_over_with_the_next_normal_
         row["pipeline_execution_id"] for row in flagged
     )
     assert (incident["runs"], incident["ending"]) == (2, "recovered")
-    assert "recovered  Fri 2013-02-08 to Sat 2013-02-09, by Sun 2013-02-10: 803 rows" in printed
+    [recovered] = re.findall(r"^  (recovered  Fri .*)$", printed, re.MULTILINE)
+    assert recovered.startswith("recovered  Fri 2013-02-08 to Sat 2013-02-09, by Sun 2013-02-10: 803 rows")
+    for line in (recovered, *re.findall(r"^  (flagged .*)$", printed, re.MULTILINE)):
+        assert all(line in readme.read_text() for readme in READMES)
 
 
 def test_the_demo_shows_stale_targets_and_a_late_run_and_that_both_are_over(
@@ -91,15 +97,18 @@ def test_the_demo_shows_stale_targets_and_a_late_run_and_that_both_are_over(
     assert site.trees()[-1]["id"] in {run["pipeline_execution_id"] for run in runs}
 
 
-def test_replaying_old_days_tells_nobody_that_they_are_old(site: Site) -> None:
-    assert main(["demo", "--watcher", site.url, "--days", "4"]) == 0
+def test_pipelines_are_muted_for_a_replay_and_not_a_moment_longer(site: Site) -> None:
+    def mutes() -> list[tuple[bool, bool]]:
+        listed = site.get("/pipeline").json()
+        return [(row["mute_freshness_check"], row["mute_timeliness_check"]) for row in listed]
 
-    mutes = [
-        (row["mute_freshness_check"], row["mute_timeliness_check"]) for row in site.get("/pipeline").json()
-    ]
-    assert mutes == [(False, False)] * 4
-    replayed = {tree["id"] for tree in site.trees()[:-1]}
-    assert not replayed & {run["pipeline_execution_id"] for run in rows(site, "/timeliness_log")}
+    with connected(site.url) as watcher:
+        pipelines = [watcher.register(pipeline) for pipeline in etl.PIPELINES]
+        with pytest.raises(KeyboardInterrupt), watcher.muted(pipelines):
+            watcher.register(etl.LOAD)
+            assert mutes() == [(True, True)] * 4
+            raise KeyboardInterrupt
+    assert mutes() == [(False, False)] * 4
 
 
 def test_a_watcher_that_knows_the_flights_already_is_left_alone(
