@@ -1,6 +1,7 @@
 """The demo of the flights example: what Watcher notices about the days of 2013, and what it shows of that."""
 
 import re
+import threading
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -97,18 +98,45 @@ def test_the_demo_shows_stale_targets_and_a_late_run_and_that_both_are_over(
     assert site.trees()[-1]["id"] in {run["pipeline_execution_id"] for run in runs}
 
 
-def test_pipelines_are_muted_for_a_replay_and_not_a_moment_longer(site: Site) -> None:
-    def mutes() -> list[tuple[bool, bool]]:
-        listed = site.get("/pipeline").json()
-        return [(row["mute_freshness_check"], row["mute_timeliness_check"]) for row in listed]
+def mutes(site: Site) -> list[tuple[bool, bool]]:
+    listed = site.get("/pipeline").json()
+    return [(row["mute_freshness_check"], row["mute_timeliness_check"]) for row in listed]
 
+
+def test_days_are_replayed_while_their_pipelines_are_muted(site: Site) -> None:
+    seen: list[tuple[str, bool]] = []
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.wait(0.01):
+            seen.extend(
+                (row["watermark"], row["mute_freshness_check"] and row["mute_timeliness_check"])
+                for row in site.get("/pipeline").json()
+                if row["name"] == etl.DAY.name and row["watermark"] is not None
+            )
+
+    watching = threading.Thread(target=look)
+    watching.start()
+    try:
+        assert main(["demo", "--watcher", site.url, "--days", "12"]) == 0
+    finally:
+        over.set()
+        watching.join()
+
+    amid = [muted for watermark, muted in seen if watermark < "2013-01-11"]
+    assert amid
+    assert all(amid)
+    assert mutes(site) == [(False, False)] * 4
+
+
+def test_a_replay_that_is_broken_off_leaves_nothing_muted(site: Site) -> None:
     with connected(site.url) as watcher:
-        pipelines = [watcher.register(pipeline) for pipeline in etl.PIPELINES]
-        with pytest.raises(KeyboardInterrupt), watcher.muted(pipelines):
-            watcher.register(etl.LOAD)
-            assert mutes() == [(True, True)] * 4
-            raise KeyboardInterrupt
-    assert mutes() == [(False, False)] * 4
+        muted = watcher.muted([watcher.register(pipeline) for pipeline in etl.PIPELINES])
+        muted.__enter__()
+        assert mutes(site) == [(True, True)] * 4
+        reason = KeyboardInterrupt()
+        assert not muted.__exit__(KeyboardInterrupt, reason, None)
+    assert mutes(site) == [(False, False)] * 4
 
 
 def test_a_watcher_that_knows_the_flights_already_is_left_alone(
