@@ -87,9 +87,10 @@ class RunningExecution:
 
 @dataclass(frozen=True, slots=True)
 class AnomalyRule:
-    """Which metric of a pipeline's runs Watcher is to judge, and from how many earlier runs on."""
+    """Which metric of a pipeline's runs Watcher is to judge: by the runs of how many days, and from how many on."""
 
     metric_field: str
+    lookback_days: int
     minimum_executions: int
 
 
@@ -137,6 +138,7 @@ class Watcher:
         body = {
             "pipeline_id": pipeline.id,
             "metric_field": rule.metric_field,
+            "lookback_days": rule.lookback_days,
             "minimum_executions": rule.minimum_executions,
         }
         self._request("POST", "/anomaly_detection_rule", body=body)

@@ -17,7 +17,7 @@ from examples.nycflights.receiver import Receiver
 from examples.nycflights.story_clock import StoryClock
 from examples.nycflights.watcher_client import AnomalyRule, Pipeline, RegisteredPipeline, Watcher
 
-RULE = AnomalyRule("total_rows", minimum_executions=14)
+RULE = AnomalyRule("total_rows", lookback_days=60, minimum_executions=14)
 WATCHED = {etl.LOAD: "flights in the day's file", etl.DELAY_MART: "flights that were flown"}
 """The pipelines with a rule, and what their `total_rows` are."""
 WRITING = (etl.DAY, etl.LOAD, etl.DELAY_MART)

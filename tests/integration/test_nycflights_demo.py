@@ -1,19 +1,23 @@
 """The demo of the flights example: what Watcher notices about the days of 2013, and what it shows of that."""
 
 import re
+import threading
 from collections.abc import Iterator
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from examples.nycflights import etl
 from examples.nycflights.__main__ import main
+from examples.nycflights.watcher_client import connected
 from tests.integration.flights import Site, source_rows
 
+ROOT = Path(__file__).parents[2]
 BLIZZARD = (date(2013, 2, 8), date(2013, 2, 9))
-DAYS = 45
-"""The blizzard, and days after it."""
+READMES = (ROOT / "README.md", ROOT / "examples" / "nycflights" / "README.md")
+"""Both quote what the demo prints."""
 
 
 def rows(site: Site, path: str, **filters: int | str) -> list[dict[str, Any]]:
@@ -47,7 +51,7 @@ def test_the_demo_repairs_what_it_broke(site: Site, capsys: pytest.CaptureFixtur
 def test_the_blizzard_of_february_2013_is_flagged_and_over_with_the_next_normal_day(
     site: Site, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["demo", "--watcher", site.url, "--days", str(DAYS)]) == 0
+    assert main(["demo", "--watcher", site.url]) == 0
 
     printed = capsys.readouterr().out
     flagged = rows(site, "/anomaly_detection_result", flagged="true")
@@ -63,7 +67,10 @@ def test_the_blizzard_of_february_2013_is_flagged_and_over_with_the_next_normal_
         row["pipeline_execution_id"] for row in flagged
     )
     assert (incident["runs"], incident["ending"]) == (2, "recovered")
-    assert "recovered  Fri 2013-02-08 to Sat 2013-02-09, by Sun 2013-02-10: 803 rows" in printed
+    [recovered] = re.findall(r"^  (recovered  Fri .*)$", printed, re.MULTILINE)
+    assert recovered.startswith("recovered  Fri 2013-02-08 to Sat 2013-02-09, by Sun 2013-02-10: 803 rows")
+    for line in (recovered, *re.findall(r"^  (flagged .*)$", printed, re.MULTILINE)):
+        assert all(line in readme.read_text() for readme in READMES)
 
 
 def test_the_demo_shows_stale_targets_and_a_late_run_and_that_both_are_over(
@@ -91,15 +98,45 @@ def test_the_demo_shows_stale_targets_and_a_late_run_and_that_both_are_over(
     assert site.trees()[-1]["id"] in {run["pipeline_execution_id"] for run in runs}
 
 
-def test_replaying_old_days_tells_nobody_that_they_are_old(site: Site) -> None:
-    assert main(["demo", "--watcher", site.url, "--days", "4"]) == 0
+def mutes(site: Site) -> list[tuple[bool, bool]]:
+    listed = site.get("/pipeline").json()
+    return [(row["mute_freshness_check"], row["mute_timeliness_check"]) for row in listed]
 
-    mutes = [
-        (row["mute_freshness_check"], row["mute_timeliness_check"]) for row in site.get("/pipeline").json()
-    ]
-    assert mutes == [(False, False)] * 4
-    replayed = {tree["id"] for tree in site.trees()[:-1]}
-    assert not replayed & {run["pipeline_execution_id"] for run in rows(site, "/timeliness_log")}
+
+def test_days_are_replayed_while_their_pipelines_are_muted(site: Site) -> None:
+    seen: list[tuple[str, bool]] = []
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.wait(0.01):
+            seen.extend(
+                (row["watermark"], row["mute_freshness_check"] and row["mute_timeliness_check"])
+                for row in site.get("/pipeline").json()
+                if row["name"] == etl.DAY.name and row["watermark"] is not None
+            )
+
+    watching = threading.Thread(target=look)
+    watching.start()
+    try:
+        assert main(["demo", "--watcher", site.url, "--days", "12"]) == 0
+    finally:
+        over.set()
+        watching.join()
+
+    amid = [muted for watermark, muted in seen if watermark < "2013-01-11"]
+    assert amid
+    assert all(amid)
+    assert mutes(site) == [(False, False)] * 4
+
+
+def test_a_replay_that_is_broken_off_leaves_nothing_muted(site: Site) -> None:
+    with connected(site.url) as watcher:
+        muted = watcher.muted([watcher.register(pipeline) for pipeline in etl.PIPELINES])
+        muted.__enter__()
+        assert mutes(site) == [(True, True)] * 4
+        reason = KeyboardInterrupt()
+        assert not muted.__exit__(KeyboardInterrupt, reason, None)
+    assert mutes(site) == [(False, False)] * 4
 
 
 def test_a_watcher_that_knows_the_flights_already_is_left_alone(
