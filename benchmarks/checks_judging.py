@@ -1,173 +1,167 @@
-"""Measures what judging runs for anomalies costs: `python -m benchmarks.checks_judging [--quick]`."""
+"""What judging a run costs at any length of the history of its pipeline, in batches and alone.
+
+`python -m benchmarks.checks_judging DSN` is a process that judges all that waits.
+"""
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import gc
-import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from pydantic import SecretStr
-from rich.console import Console
-from rich.table import Table
 
-from benchmarks import report
+from benchmarks.checks_plan import ChecksPlan
 from benchmarks.database import Database, sql
-from benchmarks.servers import migrated, postgres
+from benchmarks.measure import Load, RunVoid, timed
+from benchmarks.servers import migrated
+from watcher.adapters.postgres.queries import Query
 from watcher.container import Container, closing
-from watcher.domain.errors import StoreBusy
-from watcher.domain.watcher import Watcher
 from watcher.settings import Settings
 
 RULES = ("total_rows", "inserts", "updates", "soft_deletes", "duration_seconds", "throughput")
-MILLISECONDS, RATE = 2.0, 500.0
-"""What is promised: at most so many milliseconds for an execution, at least so many executions a second."""
-
-RETRY_SECONDS = 0.01
+MINUTES = 15
+WARM_UP = 5
 SETTLED = ("VACUUM (ANALYZE)", "CHECKPOINT")
-SEED = sql("judging")
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """So many pipelines, each with so long a history of a run every so many minutes, watched by so many rules."""
-
-    name: str
-    pipelines: int
-    runs: int
-    minutes: int
-    rules: int = 1
-
-
-CASES = (
-    Case("1 pipeline, 1,000 runs, daily", 1, 1_000, 1_440),
-    Case("1 pipeline, 100,000 runs, every 15 minutes", 1, 100_000, 15),
-    Case("1 pipeline, 1,000,000 runs, every 15 minutes", 1, 1_000_000, 15),
-    Case("1 pipeline, 1,000,000 runs, six rules", 1, 1_000_000, 15, 6),
-    Case("1,000 pipelines, 100 runs each, daily", 1_000, 100, 1_440),
-    Case("1,000 pipelines, 1,000 runs each, hourly", 1_000, 1_000, 60),
-    Case("1,000 pipelines, 1,000 runs each, six rules", 1_000, 1_000, 60, 6),
-)
-QUICK = (CASES[0], CASES[4])
+CONNECTED = Query.parsed("connected", "SELECT 1 AS there")
 
 
 @dataclass(frozen=True, slots=True)
 class Worked:
-    """What some processes did: seconds on the clock, and of processor time in themselves, all together."""
+    """What a process did: seconds on the clock, and of its own processor time."""
 
     executions: int
     seconds: float
     cpu: float
 
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Runs of one pipeline with so long a history, judged by so many rules: by a batch after the other, and alone.
+
+    `alone` observes the processor time of the judging process, in seconds.
+    """
+
+    length: int
+    rules: int
+    batched: Worked
+    alone: Load
+
     @property
-    def rate(self) -> float:
-        return self.executions / self.seconds
+    def name(self) -> str:
+        return f"{self.length:,} runs, {self.rules} rule{'s' if self.rules > 1 else ''}"
+
+    @property
+    def own_ms(self) -> float:
+        return 1_000 * self.batched.cpu / self.batched.executions
+
+    @property
+    def together_ms(self) -> float:
+        return 1_000 * self.batched.seconds / self.batched.executions
 
 
-async def judged(watcher: Watcher) -> int:
-    """Judges until nothing is left; what others hold is waited for."""
-    total = 0
-    while True:
-        try:
-            taken = await watcher.detect_anomalies.step()
-        except StoreBusy:
-            await asyncio.sleep(RETRY_SECONDS)
-            continue
-        if not taken:
-            return total
-        total += taken
+def judging(admin: Database, plan: ChecksPlan, progress: Callable[[str], None]) -> list[Judged]:
+    database = watched(admin, "judging", len(plan.lengths))
+    for pipeline, length in enumerate(plan.lengths, start=1):
+        progress(f"a history of {length:,} runs: filling")
+        database.rows(sql("judging"), length, MINUTES, pipeline)
+    database.execute(SETTLED)
+    taken = []
+    for rules in (1, len(RULES)):
+        for pipeline, length in enumerate(plan.lengths, start=1):
+            progress(f"judging after {length:,} runs by {rules}")
+            wait_again(database, plan.batched, rules, pipeline)
+            batched = by_process(database)
+            wait_again(database, plan.alone + WARM_UP, rules, pipeline)
+            taken.append(Judged(length, rules, batched, by_one(database)))
+    return taken
 
 
-async def worked(dsn: str) -> Worked:
-    container = Container(settings=Settings(database_url=SecretStr(dsn)))
-    async with closing(container) as watcher:
-        await watcher.anomaly_rules.get(1)
-        gc.collect()
-        gc.freeze()  # as a server does when it has started
-        began, cpu = time.monotonic(), time.process_time()
-        count = await judged(watcher)
-        return Worked(count, time.monotonic() - began, time.process_time() - cpu)
+def watched(admin: Database, name: str, pipelines: int) -> Database:
+    """A database with so many pipelines, each with a rule for each metric."""
+    database = migrated(admin, name)
+    database.rows(sql("judging_pipelines"), pipelines)
+    database.rows(sql("judging_rules"), list(RULES))
+    return database
 
 
-def by_processes(database: Database, processes: int) -> Worked:
-    """What so many processes at once come to."""
-    program = [sys.executable, "-m", "benchmarks.checks_judging", "--work", database.dsn]
-    running = [subprocess.Popen(program, stdout=subprocess.PIPE, text=True) for _ in range(processes)]
-    outputs = [process.communicate()[0] for process in running]
-    if any(process.returncode for process in running):
-        raise SystemExit("A process that judges has failed.")
-    parts = [[float(number) for number in output.split()] for output in outputs]
-    counts, seconds, cpu = zip(*parts, strict=True)
-    return Worked(int(sum(counts)), max(seconds), sum(cpu))
-
-
-def wait_again(database: Database, runs: int) -> None:
-    """The last runs of each pipeline are to be judged, as after their ends."""
+def wait_again(database: Database, runs: int, rules: int, pipeline: int | None = None) -> None:
+    """The last runs of each pipeline, or of that one, are to be judged by its first rules, as after their ends."""
     database.execute(
         [
             "TRUNCATE anomaly_detection_result, anomaly_incident, anomaly_pending RESTART IDENTITY",
             "UPDATE anomaly_detection_rule SET judged_to = NULL",
         ]
     )
-    database.rows(sql("judging_waits"), runs)
-    for statement in SETTLED:
-        database.rows(statement)
-
-
-def seeded(admin: Database, case: Case, turn: int) -> Database:
-    database = migrated(admin, f"judging_{turn}")
-    database.rows(sql("judging_pipelines"), case.pipelines)
-    database.rows(SEED, case.runs, case.minutes)
-    database.rows(sql("judging_rules"), list(RULES[: case.rules]))
-    return database
-
-
-def measure(admin: Database, cases: Sequence[Case], screen: Console, executions: int) -> bool:
-    table = Table(title="Judging: milliseconds for an execution, executions a second")
-    for heading in ("history", "own CPU ms", "database ms", "together ms", "1 process", "2 processes"):
-        table.add_column(heading, justify="left" if heading == "history" else "right")
-    kept = True
-    for turn, case in enumerate(cases):
-        database = seeded(admin, case, turn)
-        each = max(1, executions // case.pipelines)
-        wait_again(database, each)
-        one = by_processes(database, 1)
-        wait_again(database, each)
-        two = by_processes(database, 2)
-        own, together = 1_000 * one.cpu / one.executions, 1_000 * one.seconds / one.executions
-        figures = (own, together - own, together)
-        kept &= case.rules > 1 or (together <= MILLISECONDS and one.rate >= RATE)
-        table.add_row(case.name, *(f"{each:.2f}" for each in figures), f"{one.rate:,.0f}", f"{two.rate:,.0f}")
-        screen.print(f"[dim]{case.name}: {one.executions:,} and {two.executions:,} judged[/]")
-        database.sibling("postgres").execute([f'DROP DATABASE "{database.name}"'])
-    screen.print(table)
-    screen.print(
-        f"Promised for one rule, with one process: at most {MILLISECONDS:g} ms, at least {RATE:g} a second: "
-        + ("[green]kept[/]" if kept else "[red]missed[/]")
+    database.rows(sql("judging_waits"), runs, rules, pipeline)
+    database.execute(
+        ["VACUUM (ANALYZE) anomaly_detection_rule, anomaly_pending, anomaly_detection_result", "CHECKPOINT"]
     )
-    return kept
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.checks_judging", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="short histories only")
-    parser.add_argument("--work", metavar="DSN", help=argparse.SUPPRESS)
-    parsed = parser.parse_args()
-    if parsed.work:
-        done = asyncio.run(worked(parsed.work))
-        print(done.executions, done.seconds, done.cpu)
-        return 0
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("Told to stop."))
-    screen = report.console()
-    with postgres() as admin:
-        cases, executions = (QUICK, 1_000) if parsed.quick else (CASES, 3_000)
-        return 0 if measure(admin, cases, screen, executions) else 1
+def by_process(database: Database) -> Worked:
+    """What a process of its own does."""
+    program = [sys.executable, "-m", "benchmarks.checks_judging", database.dsn]
+    done = subprocess.run(program, stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        raise RunVoid("A process that judges has failed.")
+    executions, seconds, cpu = done.stdout.split()
+    return Worked(int(executions), float(seconds), float(cpu))
+
+
+def by_one(database: Database) -> Load:
+    """Each run that waits is judged alone, in a transaction of its own, with no other waiting."""
+    waiting = database.rows(
+        "DELETE FROM anomaly_pending RETURNING pipeline_execution_id, pipeline_id, rule_ids"
+    )
+
+    async def measured() -> Load:
+        seconds, cpu = [], 0.0
+        container = _container(database)
+        async with closing(container):
+            for row in sorted(waiting):
+                await container.database().rows(ENDED, run=row[0], pipeline=row[1], rules=row[2])
+                began, busy = time.perf_counter(), time.process_time()
+                done = await container.anomaly_results().judge(1, datetime.now(UTC))
+                seconds.append(time.perf_counter() - began)
+                cpu += time.process_time() - busy if len(seconds) > WARM_UP else 0.0
+                if done.taken != 1:
+                    raise RunVoid("A run that waited was not judged.")
+        return timed(seconds[WARM_UP:], cpu=cpu)
+
+    return asyncio.run(measured())
+
+
+ENDED = Query.parsed(
+    "ended",
+    "INSERT INTO anomaly_pending (pipeline_execution_id, pipeline_id, rule_ids) VALUES (:run, :pipeline, :rules)",
+)
+
+
+async def _worked(dsn: str) -> Worked:
+    container = _container(Database(dsn))
+    async with closing(container) as watcher:
+        await container.database().rows(CONNECTED)
+        began, busy = time.monotonic(), time.process_time()
+        count = await _all(watcher.detect_anomalies.step)
+        return Worked(count, time.monotonic() - began, time.process_time() - busy)
+
+
+async def _all(step: Callable[[], Awaitable[int]]) -> int:
+    total = 0
+    while taken := await step():
+        total += taken
+    return total
+
+
+def _container(database: Database) -> Container:
+    return Container(settings=Settings(database_url=SecretStr(database.dsn), pool_size=2))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    worked = asyncio.run(_worked(sys.argv[1]))
+    print(worked.executions, worked.seconds, worked.cpu)

@@ -99,6 +99,12 @@ class Counters:
         """The statements since the reset; those inside functions and triggers are no round trips."""
         return self._total("calls")
 
+    def queries(self) -> int:
+        """Those of the statements that read or write, and do not only begin, set or end something."""
+        return self._total(
+            "calls", "AND s.query !~ '^(BEGIN|SET|COMMIT|ROLLBACK|SELECT pg_advisory_unlock_all)'"
+        )
+
     def statement_wal(self) -> int:
         """The bytes that these statements wrote to the write-ahead log."""
         return self._total("wal_bytes")
@@ -117,9 +123,9 @@ class Counters:
             "WHERE relname IN ('pipeline', 'pipeline_type')"
         )
 
-    def _total(self, column: str) -> int:
+    def _total(self, column: str, more: str = "") -> int:
         return self.admin.number(
             f"SELECT COALESCE(sum(s.{column}), 0) FROM pg_stat_statements AS s "  # noqa: S608 (a literal)
-            "INNER JOIN pg_database AS d ON d.oid = s.dbid WHERE s.toplevel AND d.datname = $1",
+            f"INNER JOIN pg_database AS d ON d.oid = s.dbid WHERE s.toplevel AND d.datname = $1 {more}",
             self.watched.name,
         )

@@ -92,15 +92,18 @@ def declaration(number: int) -> dict[str, object]:
 
 
 @contextmanager
-def api(database: Database) -> Iterator[Api]:
-    """`watcher api` as anybody would start it, on the database's unix socket, with its pipelines declared."""
+def api(database: Database, broker_url: str = "") -> Iterator[Api]:
+    """`watcher api` as anybody would start it, on the database's unix socket, with its pipelines declared.
+
+    Without a broker it does the background work itself.
+    """
     program = Path(sys.executable).with_name("watcher")
     with tempfile.TemporaryDirectory(prefix="watcher-benchmark-api-") as directory:
         port, log = _free_port(), Path(directory) / "api.log"
         with log.open("wb") as output:
             process = subprocess.Popen(
                 [program, "api"],
-                env=_environment(database, port),
+                env=environment(database, port=port, workers=WORKERS, broker_url=broker_url),
                 cwd=directory,
                 stdout=output,
                 stderr=output,
@@ -111,17 +114,14 @@ def api(database: Database) -> Iterator[Api]:
             running.declare_pipelines()
             yield running
         finally:
-            _end(process)
+            ended(process)
 
 
-def _environment(database: Database, port: int) -> dict[str, str]:
+def environment(database: Database, **settings: object) -> dict[str, str]:
+    """That of a program of Watcher, with nothing set from outside."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("WATCHER_", "PG"))}
-    return kept | {
-        "WATCHER_DATABASE_URL": database.dsn,
-        "WATCHER_HOST": "127.0.0.1",
-        "WATCHER_PORT": str(port),
-        "WATCHER_WORKERS": str(WORKERS),
-    }
+    given = {"database_url": database.dsn, **settings}
+    return kept | {f"WATCHER_{name.upper()}": str(value) for name, value in given.items()}
 
 
 def _free_port() -> int:
@@ -151,8 +151,8 @@ def _ready(port: int) -> bool:
         connection.close()
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Asks the API to stop, and ends what is left of it."""
+def ended(process: subprocess.Popen[bytes]) -> None:
+    """Asks a program to stop, and ends what is left of it."""
     try:
         below = psutil.Process(process.pid).children(recursive=True)
     except psutil.NoSuchProcess:

@@ -1,4 +1,4 @@
--- The history of each pipeline: $1 runs, one every $2 minutes, that vary by a quarter.
+-- The history of each pipeline, or of $3 alone: $1 runs, one every $2 minutes, that vary by a quarter.
 INSERT INTO pipeline_execution (
     pipeline_id, start_date, end_date, completed_successfully, inserts, updates, soft_deletes, total_rows
 )
@@ -9,4 +9,5 @@ CROSS JOIN pipeline AS p
 CROSS JOIN LATERAL (
     SELECT '2026-01-01'::TIMESTAMPTZ - ($1 - n) * make_interval(mins => $2::INTEGER) + p.id * INTERVAL '1 second' AS start_date
 ) AS t
+WHERE p.id = COALESCE($3::BIGINT, p.id)
 ORDER BY n, p.id;

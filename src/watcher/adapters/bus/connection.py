@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from urllib.parse import parse_qs, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
@@ -44,7 +44,8 @@ def url_of_client(broker_url: str) -> str:
         return broker_url
     query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
     database = query.pop("virtual_host", "0").strip("/") or "0"
-    return urlunsplit(parts._replace(scheme="unix", query=urlencode(query | {"db": database})))
+    # Not by `urlunsplit`, which leaves out slashes that redis-py asks for.
+    return f"unix://{parts.netloc}{parts.path}?{urlencode(query | {'db': database})}"
 
 
 @asynccontextmanager
