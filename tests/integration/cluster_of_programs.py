@@ -45,7 +45,7 @@ class Cluster:
     """When the API was killed, and when it was ready again."""
 
     programs: list[Program] = field(default_factory=list)
-    api: Program = field(init=False)
+    apis: list[Program] = field(default_factory=list)
     workers: list[Program] = field(default_factory=list)
     beats: list[Program] = field(default_factory=list)
 
@@ -58,10 +58,14 @@ class Cluster:
             each.destroy()
 
     def start(self) -> None:
-        self.api = self._program("api", "--workers", "2")
+        self.apis.append(self._program("api", "--workers", "2"))
         self.employ()
         self.beats = [self._program("beat"), self._program("beat")]
         self.api.await_ready()
+
+    @property
+    def api(self) -> Program:
+        return self.apis[-1]
 
     def employ(self) -> None:
         """New workers instead of those that are no more."""

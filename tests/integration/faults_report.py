@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from tests.broker import PASSWORD
 from tests.integration.cluster_of_programs import Cluster
-from tests.integration.watched_load import WatchedLoad, slowest
+from tests.integration.watched_load import RULES, WatchedLoad, slowest
 from tests.integration.watching_record import Arrivals
 
 LONGEST_SECONDS = 3.0
@@ -66,8 +67,12 @@ class Report:
             found.append("a request waited for Redis")
         if not self.unannounced or min(self.found_by_tick) < self.first_tick:
             found.append("a tick was not needed")
-        if len(self.found_by_tick) <= len(self.unannounced):
+        if len(self.found_by_tick) != len(RULES) * len(self.unannounced) + 1:
             found.append("not all that was lost was found by a tick")
+        if "Traceback" in "".join(each.log for each in self.cluster.apis):
+            found.append("a traceback in a log of the API")
+        if any(secret in each.log for each in self.cluster.programs for secret in (PASSWORD, "json://")):
+            found.append("a secret in a log")
         found += [f"none of {what}" for what, number in self.counts.items() if number == 0]
         return found
 

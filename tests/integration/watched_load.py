@@ -47,7 +47,6 @@ class WatchedLoad:
     stale: dict[int, bool] = field(default_factory=dict)
     """The pipelines that went stale, and whether a run came to their rescue."""
 
-    late: set[int] = field(default_factory=set)
     _going: threading.Event = field(default_factory=threading.Event)
     _stopping: threading.Event = field(default_factory=threading.Event)
     _threads: list[threading.Thread] = field(default_factory=list)
@@ -113,7 +112,6 @@ class WatchedLoad:
             if turn % 3 == 0 and pipeline:
                 body = {"pipeline_id": pipeline, "external_id": "late", "start_date": ago(hours=2)}
                 run = client.id_of("/start_pipeline_execution", body)
-                self.late.add(run)
                 begun.append((pipeline, run))
             if len(begun) > KEPT_WAITING:
                 self._rescued(client, *begun.pop(0))

@@ -66,6 +66,11 @@ WRONG: Mapping[str, str] = {
         FROM anomaly_detection_result AS v
         INNER JOIN pipeline_execution AS e ON e.id = v.pipeline_execution_id
         WHERE e.completed_successfully IS NOT TRUE""",
+    "an outrageous run that was not flagged": """
+        SELECT e.id, v.standing
+        FROM pipeline_execution AS e
+        INNER JOIN anomaly_detection_result AS v ON v.pipeline_execution_id = e.id AND v.metric_field = 'total_rows'
+        WHERE e.total_rows >= 100000 AND v.standing <> 'anomalous'""",
     "an incident that counts other runs than those flagged in it": """
         SELECT i.id, i.runs, count(v.id)
         FROM anomaly_incident AS i
