@@ -4,10 +4,10 @@ BIN := .venv/bin
 SOURCES := src tests benchmarks examples migrations bootstrap.py
 
 .DEFAULT_GOAL := help
-.PHONY: help up demo test check format bench bench-lineage lock runtime dev
+.PHONY: help up demo test test-watching-faults check format bench bench-lineage lock runtime dev
 
 help: ## Say what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 up: runtime ## Run Watcher with a PostgreSQL of its own, at http://127.0.0.1:8000
 	@$(BIN)/watcher up $(ARGS)
@@ -17,6 +17,9 @@ demo: dev ## Run a real incremental pipeline on 2013's flights against a Watcher
 
 test: dev ## Run every test, on servers that the tests start themselves
 	@$(BIN)/python -m tests.together $(ARGS)
+
+test-watching-faults: dev ## Kill Redis, workers and everything under load, and count verdicts and alerts; takes about five minutes
+	@$(BIN)/python -m tests.integration.watching_faults
 
 check: dev ## All that CI checks: format, lint, types, import contracts, tests
 	@$(BIN)/ruff format --check $(SOURCES)

@@ -43,6 +43,11 @@ class Broker:
             self._process.kill()
             self._process.wait()
 
+    def lose(self) -> None:
+        """Takes all that it holds from a server that was killed."""
+        shutil.rmtree(self._directory)
+        self._directory.mkdir()
+
     def freeze(self) -> None:
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
