@@ -112,6 +112,18 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class Unjudged:
+    """A run of which a rule could make nothing, because its numbers were beyond those that can be reckoned with."""
+
+    execution_id: int
+    rule_id: int
+    reason: str
+
+    def __str__(self) -> str:
+        return f"Execution {self.execution_id} could not be judged by rule {self.rule_id}: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """What the history of a rule is made of: the runs that were read, and which of them it flagged."""
 
@@ -127,6 +139,8 @@ class Judging:
     courses: Mapping[int, Course]
     now: datetime
     entries: list[Entry] = field(default_factory=list)
+    unjudged: list[Unjudged] = field(default_factory=list)
+    """One such run must not keep those behind it from being judged."""
     incidents: dict[int, AnomalyIncident] = field(default_factory=dict)
     _histories: dict[int, History] = field(default_factory=dict)
     _new: int = -1
@@ -157,7 +171,11 @@ class Judging:
         if value is None:
             return
         asked, history = rule.rule(), self._history(rule)
-        verdict = judge(asked, run.start_date, value, sampled(history.runs, run.start_date, asked))
+        try:
+            verdict = judge(asked, run.start_date, value, sampled(history.runs, run.start_date, asked))
+        except (ArithmeticError, ValueError) as error:
+            self.unjudged.append(Unjudged(run.id, rule.id, f"{type(error).__name__}: {error}"))
+            return
         judged = Judged(
             rule_id=rule.id,
             pipeline_id=run.pipeline_id,

@@ -53,7 +53,7 @@ def anchors(start_date: datetime, rule: AnomalyRule) -> list[datetime]:
     """For each earlier day the instant at which its stretch ends; a stretch is what began before it."""
     days = min(weeks_back(rule).days, STRETCH_DAYS)
     room = (start_date - FIRST).days
-    return [start_date + LATENESS - timedelta(days=day) for day in range(1, min(days, room) + 1)]
+    return [start_date - (timedelta(days=day) - LATENESS) for day in range(1, min(days, room) + 1)]
 
 
 def sampled(runs: Sequence[Observation], start_date: datetime, rule: AnomalyRule) -> Sample:

@@ -31,7 +31,7 @@ class Terms:
     schedule: str
     soft_seconds: int = 300
     retries: int = 5
-    per_minute: int = 600
+    per_minute: int = 6_000
 
     @property
     def hard_seconds(self) -> int:

@@ -18,8 +18,8 @@ PREFIX = "watcher."
 VISIBILITY_MARGIN = 120
 """Seconds beyond the longest limit of a job, after which Redis takes its worker for dead."""
 
-EXPIRY_SECONDS = 3_600
-"""What lay in a queue for so long is left to the sweeps, which found its work long before."""
+EXPIRY_SECONDS = 300
+"""What lay in a queue for so long is left to the sweeps, which found its work before: queues stay short."""
 
 CONFIGURATION: Mapping[str, Any] = {
     "task_acks_late": True,

@@ -16,7 +16,7 @@ from watcher.domain.queues import Queue
 
 log = logging.getLogger(__name__)
 
-WINDOW_SECONDS = 0.1
+WINDOW_SECONDS = 0.5
 """From an announcement to its message: equal ones in between are one."""
 
 MOST_WAITING = 1_000

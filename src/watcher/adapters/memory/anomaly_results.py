@@ -1,5 +1,6 @@
 """The verdicts, in dictionaries."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -22,6 +23,8 @@ from watcher.domain.anomaly_rules import AnomalyDetectionRule
 from watcher.domain.execution import Execution
 from watcher.domain.page import Page, Slice
 
+log = logging.getLogger(__name__)
+
 
 class MemoryAnomalyResults:
     """`AnomalyResults` in dictionaries."""
@@ -33,6 +36,8 @@ class MemoryAnomalyResults:
         taken = sorted(self._watching.pending)[:limit]
         waiting = [self._waiting(each) for each in taken]
         judging = self._judged(waiting, now)
+        for failure in judging.unjudged:
+            log.error("%s", failure)
         opened, ended = [], []
         identities = {}
         for key, incident in judging.incidents.items():

@@ -1,6 +1,7 @@
 """One transaction of judging in PostgreSQL: a constant number of statements, whatever there is to judge."""
 
 import asyncio
+import logging
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
@@ -21,6 +22,7 @@ from watcher.domain.anomaly_sample import MEMORY
 from watcher.domain.clock import FIRST
 from watcher.domain.errors import StoreBusy
 
+log = logging.getLogger(__name__)
 SQL = load("anomaly_judging")
 
 WINDOW = 5_000
@@ -54,6 +56,8 @@ async def judge(transaction: Transaction, limit: int, now: datetime) -> Anomalie
     for turn, _ in enumerate(judging.proceeds(waiting), start=1):
         if turn % TURN == 0:
             await asyncio.sleep(0)
+    for each in judging.unjudged:
+        log.error("%s", each)
     identities, opened, ended = await _kept(transaction, judging.incidents)
     await _write(transaction, judging, [row["id"] for row in taken], identities)
     return AnomaliesJudged(len(taken), opened, ended)
