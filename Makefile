@@ -4,7 +4,7 @@ BIN := .venv/bin
 SOURCES := src tests benchmarks examples migrations bootstrap.py
 
 .DEFAULT_GOAL := help
-.PHONY: help up demo test test-watching-faults check format bench bench-lineage lock runtime dev
+.PHONY: help up demo test test-watching-faults check format bench bench-lineage bench-checks lock runtime dev
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ bench: dev ## Measure the performance promises; takes about ten minutes
 
 bench-lineage: dev ## Measure the promises about lineage; takes about seventeen minutes
 	@$(BIN)/python -m benchmarks.lineage $(ARGS)
+
+bench-checks: dev ## Measure the promises about watching; takes about four minutes
+	@$(BIN)/python -m benchmarks.checks $(ARGS)
 
 lock: ## Write the lock files anew from pyproject.toml (needs uv)
 	@uv pip compile $(COMPILE) --extra embedded --group build pyproject.toml --output-file requirements.lock

@@ -14,7 +14,7 @@ from benchmarks.broker import broker
 from benchmarks.checks_plan import ChecksPlan
 from benchmarks.database import Counters, Database, sql
 from benchmarks.machine import Disk
-from benchmarks.measure import Cell, Load, Rounds, interleaved
+from benchmarks.measure import Cell, Load, Rounds, RunVoid, interleaved
 from benchmarks.servers import api, migrated
 from benchmarks.workload import Workload
 
@@ -22,6 +22,9 @@ CONNECTIONS = 64
 WARM_UP = 64
 PROBED = 40_000
 HEADROOM = 3
+NOTED = """
+    SELECT (SELECT count(*) FROM anomaly_pending) + (SELECT count(*) FROM anomaly_detection_result)
+"""
 UNWATCHED, WATCHED = "not watched", "one rule"
 
 
@@ -34,34 +37,31 @@ class Ends:
 
 
 def ends(admin: Database, counters: Counters, plan: ChecksPlan, progress: Callable[[str], None]) -> Ends:
+    def taken(name: str, broker_url: str) -> Rounds:
+        database = migrated(admin, name)
+        with api(database, broker_url) as server:
+            counted = replace(counters, watched=database)
+            workload = Workload(database, server, counted, Disk(), running=PROBED, seconds=1)
+            warmed_up = workload.http_end(WARM_UP).rate
+            database.rows(sql("judging_rules"), ["total_rows"])
+            running = int(HEADROOM * warmed_up * plan.seconds)
+            workload = replace(workload, running=running, seconds=plan.seconds)
+            cells = [Cell(each, partial(_ends, workload, each)) for each in (UNWATCHED, WATCHED)]
+            return interleaved(cells, plan.rounds, lambda line: progress(f"{name}: {line}"))
+
     with broker() as url:
-        announced = _taken(admin, "ends_announced", counters, plan, progress, url)
-    return Ends(announced, _taken(admin, "ends_in_process", counters, plan, progress))
-
-
-def _taken(
-    admin: Database,
-    name: str,
-    counters: Counters,
-    plan: ChecksPlan,
-    progress: Callable[[str], None],
-    broker_url: str = "",
-) -> Rounds:
-    database = migrated(admin, name)
-    with api(database, broker_url) as server:
-        probe = Workload(
-            database, server, replace(counters, watched=database), Disk(), running=PROBED, seconds=1
-        )
-        warmed_up = probe.http_end(WARM_UP).rate
-        database.rows(sql("judging_rules"), ["total_rows"])
-        workload = replace(probe, running=int(HEADROOM * warmed_up * plan.seconds), seconds=plan.seconds)
-        cells = [Cell(each, partial(_ends, workload, each)) for each in (UNWATCHED, WATCHED)]
-        return interleaved(cells, plan.rounds, lambda line: progress(f"{name}: {line}"))
+        announced = taken("ends, announced", url)
+    return Ends(announced, taken("ends, in process", ""))
 
 
 def _ends(workload: Workload, watched: str) -> Load:
-    workload.database.rows("TRUNCATE anomaly_pending, anomaly_detection_result, anomaly_incident")
+    """Refuses a run after which not each end of a watched pipeline waits or is judged, or one of another does."""
+    workload.database.execute(["TRUNCATE anomaly_pending, anomaly_detection_result, anomaly_incident"])
     workload.database.rows(
         "UPDATE anomaly_detection_rule SET active = $1, judged_to = NULL", watched == WATCHED
     )
-    return workload.http_end(CONNECTIONS)
+    load = workload.http_end(CONNECTIONS)
+    noted = workload.database.number(NOTED)
+    if noted != (workload.database.ended() if watched == WATCHED else 0):
+        raise RunVoid(f"Of {load.requests} ends {noted} are noted as to be judged, or judged.")
+    return load

@@ -123,7 +123,7 @@ def by_one(database: Database) -> Load:
         seconds, cpu = [], 0.0
         container = _container(database)
         async with closing(container):
-            for row in sorted(waiting):
+            for row in sorted(waiting, key=lambda each: int(each["pipeline_execution_id"])):
                 await container.database().rows(ENDED, run=row[0], pipeline=row[1], rules=row[2])
                 began, busy = time.perf_counter(), time.process_time()
                 done = await container.anomaly_results().judge(1, datetime.now(UTC))

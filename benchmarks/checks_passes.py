@@ -149,7 +149,7 @@ def _passes(kind: _Kind, seconds: list[float], changed: list[Changed], statement
 async def _read(database: Database) -> Read:
     """One more pass, which PostgreSQL explains and then undoes."""
     since = NOW - HOUR
-    given = {"now": NOW, "since": since}
+    given: dict[str, object] = {"now": NOW, "since": since}
     connection = await asyncpg.connect(database.dsn)
     try:
         possible = await connection.fetchval(sql("checks_possible"), NOW, since)
@@ -178,4 +178,5 @@ def _rows(node: Mapping[str, Any]) -> int:
     if node.get("Relation Name") != "pipeline_execution":
         return 0
     left_out = node.get("Rows Removed by Filter", 0) + node.get("Rows Removed by Index Recheck", 0)
-    return round((node["Actual Rows"] + left_out) * node["Actual Loops"])
+    read: float = (node["Actual Rows"] + left_out) * node["Actual Loops"]
+    return round(read)

@@ -39,7 +39,7 @@ FULL = ChecksPlan(
     alone=200,
     watched=200,
     waiting=50,
-    messages=3_000,
+    messages=1_500,
     rounds=3,
     seconds=3,
 )

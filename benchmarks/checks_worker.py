@@ -57,9 +57,7 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class WorkerTaken:
-    """What one worker of two processes did: messages of a job without work, messages of judging when nothing is to
-    be judged, and runs judged by one rule and by all, over pipelines with a thousand runs each.
-    """
+    """What one worker did: messages that find nothing to do, and runs judged by one rule and by all."""
 
     idle: Done
     nothing_to_judge: Done
@@ -136,17 +134,16 @@ def by_worker(admin: Database, plan: ChecksPlan, progress: Callable[[str], None]
     database = watched(admin, "worker", plan.watched)
     database.rows(sql("judging"), HISTORY, EVERY_MINUTES, None)
     database.execute(SETTLED)
-    runs = plan.watched * plan.waiting
     with broker() as url, worker(database, url) as running:
         running.messages(IDLE, PROCESSES * 10)
         progress("a worker: messages")
         idle = running.messages(IDLE, plan.messages)
         nothing = running.messages(Job.DETECT_ANOMALIES, plan.messages)
         taken = []
-        for rules in (1, len(RULES)):
+        for rules, waiting in ((1, plan.waiting), (len(RULES), max(1, plan.waiting // len(RULES)))):
             progress(f"a worker: judging by {rules}")
-            wait_again(database, plan.waiting, rules)
-            taken.append(running.judges(runs))
+            wait_again(database, waiting, rules)
+            taken.append(running.judges(plan.watched * waiting))
     return WorkerTaken(idle, nothing, *taken)
 
 

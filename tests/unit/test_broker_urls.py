@@ -1,7 +1,7 @@
 """A broker behind a socket is named as Celery names it, and found by redis-py too."""
 
 import pytest
-from redis.connection import parse_url
+from redis import ConnectionPool
 
 from watcher.adapters.bus.connection import url_of_client
 
@@ -18,7 +18,7 @@ from watcher.adapters.bus.connection import url_of_client
     ],
 )
 def test_a_socket_is_read_as_celery_reads_it(broker_url: str, found: dict[str, object]) -> None:
-    read = parse_url(url_of_client(broker_url))
+    read = ConnectionPool.from_url(url_of_client(broker_url)).connection_kwargs
     assert {name: read.get(name) for name in found} == found
 
 
