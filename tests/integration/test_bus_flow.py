@@ -12,9 +12,9 @@ from watcher.adapters.bus.celery_jobs import CeleryJobs
 from watcher.domain.jobs import Job
 from watcher.settings import Settings
 
-SERVERS = 4
+SERVERS = 8
 SECONDS = 6.0
-MOST = 20
+MOST = 60
 
 
 def test_messages_do_not_pile_up_while_runs_end_all_the_time(fresh_database: str, tmp_path: Path) -> None:

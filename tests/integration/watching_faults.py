@@ -169,7 +169,7 @@ class Ordeal:
 
     def _waits_for_verdicts(self) -> None:
         before = self._ids(VERDICTS)[0]
-        until(lambda: self._ids(VERDICTS)[0] > before, 60, "verdicts")
+        until(lambda: self._ids(VERDICTS)[0] > before, 100, "verdicts")
 
     def _ids(self, query: str) -> list[int]:
         return [int(str(row[0])) for row in asyncio.run(fetch(self.cluster.dsn, query))]
