@@ -38,7 +38,7 @@ bench: dev ## Measure the performance promises; takes about ten minutes
 bench-lineage: dev ## Measure the promises about lineage; takes about seventeen minutes
 	@$(BIN)/python -m benchmarks.lineage $(ARGS)
 
-bench-checks: dev ## Measure the promises about watching; takes about four minutes
+bench-checks: dev ## Measure the promises about watching; takes about three minutes
 	@$(BIN)/python -m benchmarks.checks $(ARGS)
 
 lock: ## Write the lock files anew from pyproject.toml (needs uv)
