@@ -70,6 +70,30 @@ async def test_a_late_run_is_told_while_it_runs_and_when_it_has_ended(world: Wor
     assert telling.last_text() == f"- run {run} of orders failed, after 15 minutes."
 
 
+async def test_an_end_that_is_reported_days_later_is_told_with_its_true_time(world: World) -> None:
+    telling = await active(world)
+    run = await world.start(await world.pipeline(**TIMELY))
+    await telling.check(31 * MINUTE)
+    assert await telling.told() == [("ops", "A run of orders is late")]
+    await world.end(run, failed(45 * MINUTE))
+    await telling.check(2 * DAY)
+    assert await telling.told() == [("ops", "A late run of orders is over")]
+    assert telling.last_text() == f"- run {run} of orders failed, after 15 minutes."
+    assert await telling.told(2 * DAY + MINUTE) == []
+
+
+@pytest.mark.parametrize("minutes", [10, 30])
+async def test_a_run_told_as_late_may_have_ended_in_time_after_all(world: World, minutes: int) -> None:
+    telling = await active(world)
+    run = await world.start(await world.pipeline(**TIMELY))
+    await telling.check(31 * MINUTE)
+    assert await telling.told() == [("ops", "A run of orders is late")]
+    await world.end(run, failed(minutes * MINUTE))
+    await telling.check(40 * MINUTE)
+    assert await telling.told() == [("ops", "A late run of orders is over")]
+    assert telling.last_text() == f"- run {run} of orders failed; it ended in time after all."
+
+
 async def test_two_hundred_stale_pipelines_are_one_message(world: World) -> None:
     telling = await active(world)
     identities = [await world.pipeline(f"pipeline {number:03}", **HOURLY) for number in range(200)]
@@ -191,7 +215,23 @@ async def test_an_end_that_could_not_be_told_for_a_day_is_not_told(world: World)
     await telling.sent()
     await telling.wrote(identity, 62 * MINUTE)
     await telling.check(63 * MINUTE)
-    assert await telling.told(63 * MINUTE + RECENT.total_seconds() + 1) == []
+    telling.notifier.channels = (PAGER,)
+    assert await telling.told(64 * MINUTE) == []
+    telling.notifier.channels = (OPS,)
+    assert await telling.told(64 * MINUTE + RECENT.total_seconds() + 1) == []
+
+
+async def test_an_end_that_could_not_be_told_for_a_day_less_a_minute_is_told(world: World) -> None:
+    telling = await active(world)
+    identity = await world.pipeline(**HOURLY)
+    await telling.check(61 * MINUTE)
+    await telling.sent()
+    await telling.wrote(identity, 62 * MINUTE)
+    await telling.check(63 * MINUTE)
+    telling.notifier.channels = (PAGER,)
+    assert await telling.told(64 * MINUTE) == []
+    telling.notifier.channels = (OPS,)
+    assert await telling.told(63 * MINUTE + RECENT.total_seconds()) == [("ops", "orders is no longer stale")]
 
 
 async def test_many_passes_at_once_tell_each_spell_once(world: World) -> None:

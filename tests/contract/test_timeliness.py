@@ -1,27 +1,52 @@
 """Late runs: found while they run, however long ago they started, or when they are over; each once."""
 
 from asyncio import gather
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 import pytest
 
 from tests.contract.world import NOON, Declaring, World, at, failed, succeeded
-from watcher.domain.errors import InvalidValue
-from watcher.domain.page import Page
+from watcher.domain.errors import InvalidValue, StoreUnavailable
+from watcher.domain.page import Page, Slice
 from watcher.domain.pipeline import PipelineChanges
 from watcher.domain.pipeline_type import PipelineTypeDeclaration
 from watcher.domain.span import Datepart
-from watcher.domain.timeliness import LateRunFilter, TimelinessChecked
+from watcher.domain.timeliness import CheckTimeliness, LateRun, LateRunFilter, LateRuns, TimelinessChecked
 
 MINUTE = 60.0
 HOURLY: Declaring = {"timeliness_number": 1, "timeliness_datepart": Datepart.HOUR}
 NOTHING = TimelinessChecked([], [])
 
 
-async def checked(world: World, seconds: float, lookback_minutes: int = 60) -> TimelinessChecked:
+async def checked(world: World, seconds: float, lookback_minutes: int | None = 60) -> TimelinessChecked:
     """What the check says so many seconds after noon."""
     world.clock.instant = at(seconds)
     return await world.watcher.check_timeliness(lookback_minutes)
+
+
+async def swept(world: World, seconds: float) -> list[int]:
+    """The runs found by the check that is made by itself, so many seconds after noon."""
+    return [late.pipeline_execution_id for late in (await checked(world, seconds, None)).found]
+
+
+@dataclass(frozen=True, slots=True)
+class Failing:
+    """A store that goes away while it is checked."""
+
+    late_runs: LateRuns
+
+    async def checked_to(self) -> datetime | None:
+        return await self.late_runs.checked_to()
+
+    async def note_checked(self, to: datetime) -> None:
+        await self.late_runs.note_checked(to)
+
+    async def check(self, now: datetime, since: datetime) -> TimelinessChecked:
+        raise StoreUnavailable(f"it went away between {since} and {now}")
+
+    async def page(self, wanted: LateRunFilter, page: Page) -> Slice[LateRun]:
+        return await self.late_runs.page(wanted, page)
 
 
 async def test_a_run_is_late_once_it_runs_for_longer_than_its_threshold(world: World) -> None:
@@ -93,6 +118,65 @@ async def test_what_ended_is_found_within_the_lookback(world: World) -> None:
     assert late.pipeline_execution_id == later
     (late,) = (await checked(world, 180 * MINUTE, 61)).found
     assert late.pipeline_execution_id == earlier
+
+
+async def test_a_sweep_goes_back_to_an_hour_before_the_last_one(world: World) -> None:
+    pipeline = await world.pipeline(**HOURLY)
+    await swept(world, 120 * MINUTE)
+    runs = [await world.start(pipeline, -10) for _ in range(3)]
+    for run, seconds in zip(runs, (60 * MINUTE - 1, 60 * MINUTE, 121 * MINUTE), strict=True):
+        await world.end(run, succeeded(seconds))
+    assert await swept(world, 2_000 * MINUTE) == runs[1:]
+    assert await swept(world, 2_001 * MINUTE) == []
+
+
+async def test_the_first_sweep_goes_back_an_hour(world: World) -> None:
+    pipeline = await world.pipeline(**HOURLY)
+    earlier, later = await world.start(pipeline, -1), await world.start(pipeline)
+    await world.end(earlier, succeeded(120 * MINUTE - 1))
+    await world.end(later, succeeded(120 * MINUTE))
+    assert await swept(world, 180 * MINUTE) == [later]
+
+
+async def test_a_sweep_goes_back_a_month_at_most(world: World) -> None:
+    pipeline, day = await world.pipeline(**HOURLY), 24 * 60 * MINUTE
+    await swept(world, 0)
+    earlier, later = await world.start(pipeline), await world.start(pipeline)
+    await world.end(earlier, succeeded(9 * day - 1))
+    await world.end(later, succeeded(9 * day))
+    assert await swept(world, 40 * day) == [later]
+
+
+async def test_a_clock_that_was_ahead_takes_no_more_from_a_sweep_than_an_hour(world: World) -> None:
+    pipeline = await world.pipeline(**HOURLY)
+    await swept(world, 10_000 * MINUTE)
+    run = await world.start(pipeline)
+    await world.end(run, succeeded(61 * MINUTE))
+    assert await swept(world, 120 * MINUTE) == [run]
+    assert await world.container.late_runs().checked_to() == at(120 * MINUTE)
+
+
+async def test_a_check_with_a_lookback_is_no_sweep(world: World) -> None:
+    pipeline = await world.pipeline(**HOURLY)
+    await swept(world, 0)
+    run = await world.start(pipeline)
+    await world.end(run, succeeded(61 * MINUTE))
+    assert await checked(world, 1_000 * MINUTE, 60) == NOTHING
+    assert await swept(world, 1_001 * MINUTE) == [run]
+
+
+async def test_a_sweep_that_failed_is_made_up_by_the_next(world: World) -> None:
+    pipeline = await world.pipeline(**HOURLY)
+    late_runs = world.container.late_runs()
+    failing = CheckTimeliness(Failing(late_runs), world.jobs, world.clock)
+    await swept(world, 0)
+    run = await world.start(pipeline)
+    await world.end(run, succeeded(61 * MINUTE))
+    world.clock.instant = at(1_000 * MINUTE)
+    with pytest.raises(StoreUnavailable):
+        await failing()
+    assert await late_runs.checked_to() == NOON
+    assert await swept(world, 1_001 * MINUTE) == [run]
 
 
 async def test_a_late_run_is_recorded_once(world: World) -> None:

@@ -150,8 +150,9 @@ SELECT m.id, c.name, CASE WHEN m.id <= 1950 THEN 'delivered' ELSE 'pending' END,
     CASE WHEN m.id <= 1950 THEN m.created_at END, m.created_at, m.created_at
 FROM alert_message AS m, (VALUES ('ops'), ('mail')) AS c (name);
 
-INSERT INTO alert (kind, spell_id, pipeline_id, opened_at, ended_at, severity, facts, opened_in, settled)
-SELECT 'freshness', l.id, l.pipeline_id, l.detected_at, l.ended_at, 'warning', '{}', 1 + l.id % 2000,
+INSERT INTO alert (kind, spell_id, pipeline_id, opened_at, ended_at, end_learned_at, severity, facts, opened_in,
+    settled)
+SELECT 'freshness', l.id, l.pipeline_id, l.detected_at, l.ended_at, l.ended_at, 'warning', '{}', 1 + l.id % 2000,
     l.ended_at IS NOT NULL AND l.id % 100 > 0
 FROM freshness_pipeline_log AS l
 WHERE l.id % 200 > 0;

@@ -18,7 +18,7 @@ LINES = 20
 """Most spells that a message names."""
 
 RECENT = timedelta(hours=24)
-"""What is over is told for so long after its end, and a message is tried for so long."""
+"""What is over is told for so long after its end was learned, and a message is tried for so long."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +110,7 @@ class News:
         if told.ended_at is None:
             return f"{words.sentence(name, told.facts)}."
         over = words.ended(name, told.facts)
-        if told.ended_at != told.opened_at:
+        if told.ended_at > told.opened_at:
             over += f", after {lasted(told.ended_at - told.opened_at)}"
         return f"{over}." if self.ending else f"{words.sentence(name, told.facts)}. It is over: {over}."
 
@@ -150,7 +150,7 @@ class Alerts(Protocol):
         """Collects the spells that nobody was told of, and writes the messages about them; how many those are.
 
         A spell is told once: of passes at the same time one follows the other. Its end is told on those of the
-        channels on which its beginning was delivered, as soon as it was, within `RECENT`. A spell that was over
+        channels on which its beginning was delivered, as soon as it was, within `RECENT` after it was learned. A spell that was over
         when it was first seen is told by one line, as `info`, if it was found since `told_from`; the first pass ever
         sets that instant, so what is older than alerting is told only if it lasts.
         """

@@ -19,6 +19,12 @@ LOOKBACK_DEFAULT = 60
 LOOKBACK_LEAST = 5
 LOOKBACK_LIMIT = NUMBER_LIMIT
 
+OVERLAP = timedelta(minutes=LOOKBACK_DEFAULT)
+"""So far a sweep goes back before the last one: ends are reported with delay."""
+
+SWEEP_LIMIT = timedelta(days=31)
+"""A sweep goes back no further, however long nobody checked: what it costs must not keep it from ending."""
+
 
 @dataclass(frozen=True, slots=True)
 class Late:
@@ -94,6 +100,14 @@ class LateRuns(Protocol):
         """
         ...
 
+    async def checked_to(self) -> datetime | None:
+        """The instant of the last sweep that was completed, if any was."""
+        ...
+
+    async def note_checked(self, to: datetime) -> None:
+        """Says that a sweep of this instant was completed. The last one to say so is right."""
+        ...
+
     async def page(self, wanted: LateRunFilter, page: Page) -> Slice[LateRun]:
         """Newest first, by descending id."""
         ...
@@ -107,12 +121,27 @@ class CheckTimeliness:
     jobs: Jobs
     clock: Clock
 
-    async def __call__(self, lookback_minutes: int = LOOKBACK_DEFAULT) -> TimelinessChecked:
-        """`lookback_minutes` bounds how long ago a run that is over may have ended. Raises `InvalidValue`."""
+    async def __call__(self, lookback_minutes: int | None = None) -> TimelinessChecked:
+        """`lookback_minutes` bounds how long ago a run that is over may have ended. Raises `InvalidValue`.
+
+        Without it this is a sweep, which goes back to `OVERLAP` before the last one that was completed.
+        """
+        now = self.clock.now()
+        if lookback_minutes is None:
+            checked = await self._check(now, await self._unchecked(now))
+            await self.late_runs.note_checked(now)
+            return checked
         if not LOOKBACK_LEAST <= lookback_minutes <= LOOKBACK_LIMIT:
             raise InvalidValue("lookback_minutes", f"must be between {LOOKBACK_LEAST} and {LOOKBACK_LIMIT:,}")
-        now = self.clock.now()
-        since = now - min(timedelta(minutes=lookback_minutes), now - FIRST)
+        return await self._check(now, timedelta(minutes=lookback_minutes))
+
+    async def _unchecked(self, now: datetime) -> timedelta:
+        """How far a sweep goes back. Of an instant to come, which a wrong clock noted, nothing follows."""
+        last = await self.late_runs.checked_to()
+        return OVERLAP if last is None else min(max(now - last, timedelta()) + OVERLAP, SWEEP_LIMIT)
+
+    async def _check(self, now: datetime, lookback: timedelta) -> TimelinessChecked:
+        since = now - min(lookback, now - FIRST)
         checked = await self.late_runs.check(now, since)
         if checked.found or checked.ended:
             self.jobs.announce(Job.SEND_ALERTS)

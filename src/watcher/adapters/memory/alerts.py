@@ -43,6 +43,7 @@ class Row:
     id: int
     kind: AlertKind
     spell: Spell
+    end_learned_at: datetime | None
     opened_in: int | None = None
     ended_in: tuple[int, ...] = ()
     settled: bool = False
@@ -88,11 +89,14 @@ class MemoryAlerts:
                 _, spell = logged.get(row.spell.id, (now, replace(row.spell, ended_at=now)))
                 if spell.ended_at is not None:
                     over = replace(spell, severity=row.spell.severity)
-                    self._rows[row.id] = replace(row, spell=over, settled=goes_on(over.facts))
+                    self._rows[row.id] = replace(
+                        row, spell=over, end_learned_at=now, settled=goes_on(over.facts)
+                    )
         for found_at, spell in logged.values():
             lately = spell.ended_at is None or found_at >= since
             if lately and (kind, spell.id) not in self._known:
-                row = Row(next(self._ids), kind, replace(spell, severity=first_severity(spell)))
+                learned_at = None if spell.ended_at is None else now
+                row = Row(next(self._ids), kind, replace(spell, severity=first_severity(spell)), learned_at)
                 self._rows[row.id] = row
                 self._known[kind, spell.id] = row.id
 
@@ -113,7 +117,7 @@ class MemoryAlerts:
         names = {channel.name for channel in channels}
         groups: defaultdict[tuple[AlertKind, tuple[str, ...]], list[Row]] = defaultdict(list)
         for row in self._unsettled():
-            if row.spell.ended_at is not None and row.spell.ended_at >= now - RECENT:
+            if row.end_learned_at is not None and row.end_learned_at >= now - RECENT:
                 ready = tuple(sorted(self._untold(row) & names))
                 if ready:
                     groups[row.kind, ready].append(row)
@@ -128,7 +132,7 @@ class MemoryAlerts:
         for row in self._unsettled():
             opening = self._deliveries.of([] if row.opened_in is None else [row.opened_in])
             under_way = any(each.state in (DeliveryState.PENDING, DeliveryState.FAILED) for each in opening)
-            late = row.spell.ended_at is not None and row.spell.ended_at < now - RECENT
+            late = row.end_learned_at is not None and row.end_learned_at < now - RECENT
             if late or not (under_way or self._untold(row)):
                 self._rows[row.id] = replace(row, settled=True)
 
@@ -223,6 +227,7 @@ def _late(run: LateRun) -> tuple[datetime, Spell]:
         "datepart": run.threshold_datepart.value,
         "own": run.threshold_own,
         "succeeded": run.completed_successfully,
+        "in_time": None if run.end_date is None else run.end_date <= run.due_at,
     }
     return run.detected_at, Spell(
         id=run.id,

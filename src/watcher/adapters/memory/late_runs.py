@@ -20,6 +20,7 @@ class MemoryLateRuns:
         self._rows: dict[int, LateRun] = {}
         self._known: set[int] = set()
         self._ids = count(1)
+        self._checked_to: datetime | None = None
 
     async def check(self, now: datetime, since: datetime) -> TimelinessChecked:
         ended = self._ended()
@@ -65,6 +66,12 @@ class MemoryLateRuns:
         self._rows[run.id] = run
         self._known.add(execution.id)
         return run
+
+    async def checked_to(self) -> datetime | None:
+        return self._checked_to
+
+    async def note_checked(self, to: datetime) -> None:
+        self._checked_to = to
 
     def about(self, executions: Collection[int]) -> int:
         """How many there are of these executions."""

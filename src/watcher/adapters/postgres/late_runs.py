@@ -27,6 +27,13 @@ class PostgresLateRuns:
             [_late_run(row) for row in rows if not row["found"]],
         )
 
+    async def checked_to(self) -> datetime | None:
+        row = await self._database.row(SQL["checked_to"])
+        return None if row is None else row["checked_to"]
+
+    async def note_checked(self, to: datetime) -> None:
+        await self._database.rows(SQL["note_checked"], to=to)
+
     async def page(self, wanted: LateRunFilter, page: Page) -> Slice[LateRun]:
         rows = await self._database.rows(
             _page_query(wanted),

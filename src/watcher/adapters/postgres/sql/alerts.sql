@@ -71,7 +71,7 @@ spell AS (
         jsonb_build_object(
             'run', l.pipeline_execution_id, 'start_date', l.start_date, 'due_at', l.due_at,
             'number', l.threshold_number, 'datepart', l.threshold_datepart, 'own', l.threshold_own,
-            'succeeded', l.completed_successfully
+            'succeeded', l.completed_successfully, 'in_time', l.end_date <= l.due_at
         ) AS facts,
         l.id IS NOT NULL AS on_record
     FROM known AS k
@@ -181,13 +181,15 @@ news AS MATERIALIZED (
 over AS (
     UPDATE alert AS a
     SET ended_at = n.ended_at,
+        end_learned_at = :now,
         facts = CASE WHEN n.on_record THEN n.facts ELSE a.facts END,
         settled = n.on_record AND COALESCE((n.facts ->> 'goes_on')::BOOLEAN, FALSE)
     FROM news AS n
     WHERE a.id = n.alert_id
 )
-INSERT INTO alert (kind, spell_id, pipeline_id, opened_at, ended_at, severity, facts)
+INSERT INTO alert (kind, spell_id, pipeline_id, opened_at, ended_at, end_learned_at, severity, facts)
 SELECT n.kind, n.id, n.pipeline_id, n.opened_at, n.ended_at,
+    CASE WHEN n.ended_at IS NOT NULL THEN :now::TIMESTAMPTZ END,
     CASE WHEN n.ended_at IS NULL THEN n.severity ELSE 'info' END, n.facts
 FROM news AS n
 WHERE n.alert_id IS NULL
@@ -216,7 +218,7 @@ FROM (
             )
         OFFSET 0
     ) AS c
-    WHERE a.ended_at IS NOT NULL AND NOT a.settled AND a.ended_at >= :recent AND c.channels IS NOT NULL
+    WHERE a.ended_at IS NOT NULL AND NOT a.settled AND a.end_learned_at >= :recent AND c.channels IS NOT NULL
 ) AS o
 GROUP BY o.kind, o.channels
 ORDER BY o.kind, o.channels;
@@ -257,11 +259,11 @@ WHERE a.id = ANY(:ids::BIGINT[]);
 
 -- name: settle
 -- What is over and needs no further look: its end was told wherever its beginning was delivered, and it is delivered
--- nowhere else any more; or it is over for too long.
+-- nowhere else any more; or it is known to be over for too long.
 UPDATE alert AS a
 SET settled = TRUE
 WHERE a.ended_at IS NOT NULL AND NOT a.settled AND (
-        a.ended_at < :recent
+        a.end_learned_at < :recent
         OR NOT EXISTS (
             SELECT
             FROM alert_delivery AS d

@@ -62,6 +62,14 @@ SELECT l.found,
 FROM (SELECT f.* FROM found AS f UNION ALL SELECT e.* FROM ended AS e) AS l
 ORDER BY l.id;
 
+-- name: checked_to
+SELECT u.checked_to
+FROM timeliness_upkeep AS u;
+
+-- name: note_checked
+UPDATE timeliness_upkeep
+SET checked_to = :to;
+
 -- name: page_of_all
 SELECT
     -- include: columns
