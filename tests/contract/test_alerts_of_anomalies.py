@@ -103,6 +103,19 @@ async def test_a_rule_that_is_switched_off_ends_it_without_calling_it_right(worl
     )
 
 
+async def test_a_pipeline_that_is_inactive_now_ends_it_without_calling_it_right(world: World) -> None:
+    telling = await active(world)
+    pipeline_id, run = await wrong(world, telling)
+    world.clock.instant = at(6 * MINUTE)
+    await world.pipelines.change(pipeline_id, {"active": False}, world.clock.now())
+    await judge(world)
+    assert await telling.told() == [OVER]
+    assert telling.last_text() == (
+        f"- total_rows of orders was flagged in 1 run since run {run}; the pipeline is no longer active, after 5 minutes."
+    )
+    assert await telling.told() == []
+
+
 async def test_a_run_that_was_judged_late_is_news_and_nothing_more(world: World) -> None:
     telling = await active(world, OPS, ALL)
     pipeline_id = await watched(world)

@@ -6,7 +6,7 @@ from collections import Counter
 import asyncpg
 import pytest
 
-from tests.contract.test_anomalies import ROWS, history, judge
+from tests.contract.test_anomalies import ROWS, history, judge, watched
 from tests.contract.world import World, at, started, succeeded
 from tests.server import execute, fetch
 from watcher.domain.anomaly_results import BATCH
@@ -170,3 +170,14 @@ async def test_a_run_whose_verdict_is_there_already_keeps_it(world: World) -> No
     assert await judge(world) == 1
     assert await world.verdicts() == before
     assert before[0].pipeline_execution_id == run
+
+
+async def test_the_incident_of_an_inactive_pipeline_is_ended_by_one_of_many(world: World) -> None:
+    pipeline_id = await watched(world)
+    await world.ran(pipeline_id, 0, total_rows=0)
+    await judge(world)
+    await world.pipelines.change(pipeline_id, {"active": False}, world.clock.now())
+    results = world.watcher.anomaly_results
+    judged = await asyncio.gather(*(results.judge(10, world.clock.now()) for _ in range(5)))
+    assert [incident for each in judged for incident in each.ended] == await world.incidents(open=False)
+    assert len(await world.incidents(open=False)) == 1

@@ -3,18 +3,20 @@
 import pytest
 
 from tests.contract.test_anomalies import DAY, ROWS, history, judge, watched
-from tests.contract.world import World
+from tests.contract.world import World, at
 from watcher.domain.anomaly import MetricField
 from watcher.domain.anomaly_incident import AnomalyIncident, IncidentEnding
+from watcher.domain.jobs import Job
 
 GOOD, EMPTY = 1_000, 0
 
 
 async def days(world: World, pipeline_id: int, first: int, *sizes: int, together: bool = False) -> list[int]:
-    """The ids of runs on consecutive days, each judged after its end unless all are judged together."""
+    """The ids of runs on consecutive days, each judged on its day unless all are judged together, on the last one."""
     runs = []
     for day, size in enumerate(sizes, start=first):
         runs.append(await world.ran(pipeline_id, day * DAY, total_rows=size))
+        world.clock.instant = max(world.clock.instant, at(day * DAY))
         if not together:
             await judge(world)
     await judge(world)
@@ -36,7 +38,8 @@ async def test_an_incident_opens_with_a_flagged_run_and_ends_with_a_normal_one(
     assert facts(second) == (runs[4], runs[4], 1, None)
     (opening,) = await world.verdicts(run=runs[1])
     assert (first.sentence, first.rule_id, first.metric_field) == (opening.sentence, opening.rule_id, ROWS)
-    assert (first.opened_at, first.ended_at) == (world.clock.now(), world.clock.now())
+    judged_on = (4, 4) if together else (1, 3)
+    assert (first.opened_at, first.ended_at) == tuple(at(day * DAY) for day in judged_on)
     assert await world.incidents(open=True) == [second]
     assert await world.incidents(open=False) == [first]
 
@@ -136,3 +139,59 @@ async def test_learning_neither_opens_nor_ends_anything(world: World) -> None:
     await world.watcher.change_anomaly_rule(rule, {"minimum_executions": 1_000})
     await days(world, pipeline_id, 1, GOOD, EMPTY)
     assert [each.ending for each in await world.incidents()] == [None]
+
+
+async def test_a_run_of_next_year_makes_no_later_anomaly_late(world: World) -> None:
+    pipeline_id = await watched(world)
+    await world.ran(pipeline_id, 365 * DAY, total_rows=GOOD)
+    await judge(world)
+    runs = await days(world, pipeline_id, 0, EMPTY, GOOD, EMPTY)
+    assert [facts(each) for each in await world.incidents()] == [
+        (runs[0], runs[0], 1, IncidentEnding.RECOVERED),
+        (runs[2], runs[2], 1, None),
+    ]
+
+
+async def test_an_incident_of_a_run_of_next_year_goes_on_and_ends_today(world: World) -> None:
+    pipeline_id = await watched(world)
+    ahead = await world.ran(pipeline_id, 365 * DAY, total_rows=EMPTY)
+    await judge(world)
+    await days(world, pipeline_id, 0, EMPTY)
+    assert [facts(each) for each in await world.incidents()] == [(ahead, ahead, 2, None)]
+    await days(world, pipeline_id, 1, GOOD)
+    assert [facts(each) for each in await world.incidents()] == [(ahead, ahead, 2, IncidentEnding.RECOVERED)]
+
+
+async def test_a_run_that_was_only_learnt_from_makes_no_other_late(world: World) -> None:
+    pipeline_id = await watched(world)
+    rule = await world.rule(pipeline_id, minimum_executions=1_000)
+    await days(world, pipeline_id, 2, GOOD)
+    await world.watcher.change_anomaly_rule(rule, {"minimum_executions": 5})
+    run = await world.ran(pipeline_id, DAY, total_rows=EMPTY)
+    await judge(world)
+    assert [facts(each) for each in await world.incidents()] == [(run, run, 1, None)]
+
+
+async def test_incidents_end_with_their_pipelines(world: World) -> None:
+    pipeline_id = await watched(world)
+    (run,) = await days(world, pipeline_id, 0, EMPTY)
+    other = await world.pipeline("customers")
+    await history(world, other)
+    await world.rule(other)
+    (kept,) = await days(world, other, 0, EMPTY)
+    await world.pipelines.change(pipeline_id, {"active": False}, world.clock.now())
+    world.clock.instant = at(60)
+    world.jobs.announced.clear()
+    assert await judge(world) == 0
+    assert world.jobs.announced == [(Job.SEND_ALERTS, {})]
+    over, lasting = await world.incidents()
+    assert (facts(over), over.ended_at) == ((run, run, 1, IncidentEnding.INACTIVE), at(60))
+    assert facts(lasting) == (kept, kept, 1, None)
+    await judge(world)
+    assert world.jobs.announced == [(Job.SEND_ALERTS, {})]
+    await world.pipelines.change(pipeline_id, {"active": True}, world.clock.now())
+    (again,) = await days(world, pipeline_id, 1, EMPTY)
+    assert [facts(each) for each in await world.incidents(open=True)] == [
+        (kept, kept, 1, None),
+        (again, again, 1, None),
+    ]

@@ -29,6 +29,7 @@ async def test_a_sample_is_read_off_the_index_of_the_pipeline_in_order_and_bound
     ("name", "used"),
     [
         ("claim", {"anomaly_pending_pk", "anomaly_detection_rule_pk", "anomaly_detection_rule_by_pipeline"}),
+        ("inactive", {"anomaly_incident_open_unique", "anomaly_incident_pk", "pipeline_pk"}),
         ("taken", {"anomaly_pending_pk", "pipeline_execution_pk", "pipeline_pk"}),
         ("rules", {"anomaly_detection_rule_pk"}),
         ("lasting", {"anomaly_incident_open_unique"}),

@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from watcher.domain.anomaly import Bucket, MetricField, Standing, Verdict
-from watcher.domain.anomaly_incident import AnomalyIncident, Course, IncidentEnding, Judged
+from watcher.domain.anomaly_incident import AHEAD, AnomalyIncident, Course, IncidentEnding, Judged
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+NOW = NOON + timedelta(hours=10)
 
 
 def judged(hour: int, standing: Standing) -> Judged:
@@ -29,7 +30,7 @@ def told(*story: str) -> list[tuple[int, int, int, IncidentEnding | None]]:
     kept: dict[int, AnomalyIncident] = {}
     for each in story:
         standing = {"!": Standing.ANOMALOUS, "?": Standing.LEARNING}.get(each[-1], Standing.NORMAL)
-        incident = course.takes(judged(int(each.rstrip("!?")), standing), NOON, -1 - len(kept))
+        incident = course.takes(judged(int(each.rstrip("!?")), standing), NOW, -1 - len(kept))
         if incident is not None:
             kept[incident.id] = incident
     return [
@@ -52,7 +53,12 @@ def told(*story: str) -> list[tuple[int, int, int, IncidentEnding | None]]:
         ("4 2!", [(2, 2, 1, IncidentEnding.OVERTAKEN)]),
         ("4 2! 3!", [(2, 2, 1, IncidentEnding.OVERTAKEN), (3, 3, 1, IncidentEnding.OVERTAKEN)]),
         ("2! 2! 2", [(2, 2, 2, IncidentEnding.RECOVERED)]),
-        ("4? 2!", [(2, 2, 1, IncidentEnding.OVERTAKEN)]),
+        ("4? 2!", [(2, 2, 1, None)]),
+        ("2! 4? 3", [(2, 2, 1, IncidentEnding.RECOVERED)]),
+        ("99 2!", [(2, 2, 1, None)]),
+        ("99! 2! 3", [(99, 99, 2, IncidentEnding.RECOVERED)]),
+        ("2! 99 3!", [(2, 2, 1, IncidentEnding.RECOVERED), (3, 3, 1, None)]),
+        ("4 99! 2!", [(99, 99, 1, None), (2, 2, 1, IncidentEnding.OVERTAKEN)]),
         ("2! 4! 1", [(2, 4, 2, None)]),
     ],
 )
@@ -60,6 +66,19 @@ def test_a_story_has_its_incidents(
     story: str, incidents: list[tuple[int, int, int, IncidentEnding | None]]
 ) -> None:
     assert told(*story.split()) == incidents
+
+
+def test_a_start_in_the_future_that_is_on_record_makes_nothing_late() -> None:
+    course = Course(NOW + timedelta(days=365))
+    incident = course.takes(judged(2, Standing.ANOMALOUS), NOW, -1)
+    assert incident is not None
+    assert (incident.ending, course.judged_to) == (None, NOON + timedelta(hours=2))
+
+
+def test_clocks_may_differ_by_some_minutes() -> None:
+    course = Course()
+    course.takes(judged(2, Standing.NORMAL), NOON + timedelta(hours=2) - AHEAD, -1)
+    assert course.judged_to == NOON + timedelta(hours=2)
 
 
 def test_an_incident_is_over_when_its_last_run_is_unflagged_and_never_twice() -> None:

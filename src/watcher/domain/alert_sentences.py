@@ -116,6 +116,7 @@ INCIDENT_ENDINGS: Mapping[str, str] = {
     IncidentEnding.RECOVERED: "{metric} of {name}, flagged in {runs} since run {run}, looks right again",
     IncidentEnding.UNFLAGGED: "somebody unflagged {metric} of {name}, flagged since run {run}",
     IncidentEnding.DEACTIVATED: "{metric} of {name}, flagged in {runs} since run {run}, is no longer watched",
+    IncidentEnding.INACTIVE: "{metric} of {name} was flagged in {runs} since run {run}; the pipeline is no longer active",
     IncidentEnding.OVERTAKEN: "run {run} of {name} was judged late, when a later one had been judged",
 }
 

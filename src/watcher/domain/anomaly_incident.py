@@ -1,22 +1,27 @@
 """Incidents: consecutive flagged runs of one rule, about which people are told once."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from watcher.domain.anomaly import MetricField, Standing, Verdict
+
+AHEAD = timedelta(minutes=5)
+"""A run that begins so much after the instant of judging has a wrong start."""
 
 
 class IncidentEnding(StrEnum):
     """Why an incident is over.
 
     `OVERTAKEN`: the run was judged late, when a later one had been judged already, so it never lasted.
+    `DEACTIVATED`: the rule is not active any more; `INACTIVE`: the pipeline is not.
     """
 
     RECOVERED = "recovered"
     OVERTAKEN = "overtaken"
     UNFLAGGED = "unflagged"
     DEACTIVATED = "deactivated"
+    INACTIVE = "inactive"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,10 +73,10 @@ class Judged:
 class Course:
     """What becomes of one rule's incidents while runs are judged one after the other.
 
-    `judged_to` is the start of the latest run judged so far, `lasting` the open incident. Only a run that begins
-    no earlier opens or ends one. One that was judged late adds to the open incident if it lies within it; else it
-    is an incident of its own that is over already. `new` counts the ids that are still to be given, downwards
-    from -1.
+    `judged_to` is the start of the latest run judged so far, learning aside, `lasting` the open incident. Only a run
+    that begins no earlier opens or ends one. One that was judged late adds to the open incident if it lies within
+    it; else it is an incident of its own that is over already. A run that begins in the future has a wrong start: it
+    is taken as it comes, and makes no other late. `new` counts the ids that are still to be given, downwards from -1.
     """
 
     judged_to: datetime | None = None
@@ -79,12 +84,15 @@ class Course:
 
     def takes(self, judged: Judged, now: datetime, new: int) -> AnomalyIncident | None:
         """The incident that was changed or opened by this run; None where it changed nothing."""
-        late = self.judged_to is not None and judged.start_date < self.judged_to
-        if not late:
+        if judged.verdict.standing is Standing.LEARNING:
+            return None
+        present = now + AHEAD
+        late = self.judged_to is not None and judged.start_date < self.judged_to <= present
+        if not late and judged.start_date <= present:
             self.judged_to = judged.start_date
         if judged.verdict.anomalous:
             return self._flagged(judged, now, new, late=late)
-        if late or self.lasting is None or judged.verdict.standing is Standing.LEARNING:
+        if late or self.lasting is None:
             return None
         over = self.lasting.over(IncidentEnding.RECOVERED, now)
         self.lasting = None
@@ -92,7 +100,7 @@ class Course:
 
     def _flagged(self, judged: Judged, now: datetime, new: int, *, late: bool) -> AnomalyIncident:
         lasting = self.lasting
-        if lasting is not None and judged.start_date >= lasting.first_start:
+        if lasting is not None and (not late or judged.start_date >= lasting.first_start):
             lasting = replace(lasting, runs=lasting.runs + 1)
             if judged.start_date >= lasting.last_start:
                 lasting = replace(

@@ -103,8 +103,8 @@ class AnomalyResults(Protocol):
 
         Each run is judged once by each rule that was active when it ended and still is, by the rule `judge` on
         what began before it. The runs of one pipeline are judged one after the other, by one judge at a time;
-        of inactive pipelines not at all. Nothing is `taken` when nothing is left. Raises `StoreBusy` when what
-        is left is being judged by others.
+        of inactive pipelines not at all. Nothing is `taken` when nothing is left; then the incidents of inactive
+        pipelines are `ended`. Raises `StoreBusy` when what is left is being judged by others.
         """
         ...
 

@@ -11,7 +11,7 @@ from watcher.adapters.memory.executions import place as in_order
 from watcher.adapters.memory.pipelines import MemoryPipelines
 from watcher.adapters.memory.watching import Watching
 from watcher.domain.anomaly import MetricField
-from watcher.domain.anomaly_incident import AnomalyIncident, Course
+from watcher.domain.anomaly_incident import AnomalyIncident, Course, IncidentEnding
 from watcher.domain.anomaly_judging import Earlier, Entry, Judging, Run, Source, Waiting
 from watcher.domain.anomaly_results import (
     AnomaliesJudged,
@@ -34,6 +34,8 @@ class MemoryAnomalyResults:
 
     async def judge(self, limit: int, now: datetime) -> AnomaliesJudged:
         taken = sorted(self._watching.pending)[:limit]
+        if not taken:
+            return AnomaliesJudged(0, (), self._inactive(now))
         waiting = [self._waiting(each) for each in taken]
         judging = self._judged(waiting, now)
         for failure in judging.unjudged:
@@ -55,6 +57,16 @@ class MemoryAnomalyResults:
         for each in taken:
             del self._watching.pending[each]
         return AnomaliesJudged(len(taken), opened, ended)
+
+    def _inactive(self, now: datetime) -> list[AnomalyIncident]:
+        """Ends the incidents of pipelines that are not active any more."""
+        over = [
+            each.over(IncidentEnding.INACTIVE, now)
+            for each in self._watching.incidents.values()
+            if each.ended_at is None and not self._pipelines.known(each.pipeline_id).active
+        ]
+        self._watching.incidents |= {each.id: each for each in over}
+        return sorted(over, key=lambda each: each.id)
 
     def _waiting(self, execution_id: int) -> Waiting:
         run = _run(self._executions.known(execution_id))

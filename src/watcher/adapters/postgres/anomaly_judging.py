@@ -44,7 +44,8 @@ async def judge(transaction: Transaction, limit: int, now: datetime) -> Anomalie
         left = await transaction.row(SQL["left"])
         if left is not None and left["pending"]:
             raise StoreBusy("all that is to be judged is with others just now")
-        return AnomaliesJudged(0)
+        inactive = await transaction.rows(SQL["inactive"], now=now)
+        return AnomaliesJudged(0, (), [incident_of(row) for row in inactive])
     rule_ids = sorted({rule_id for row in taken for rule_id in row["rule_ids"]})
     rows = await transaction.rows(SQL["rules"], ids=rule_ids)
     courses = {row["id"]: Course(row["judged_to"]) for row in rows}

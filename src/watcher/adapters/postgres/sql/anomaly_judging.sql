@@ -23,6 +23,36 @@ FOR NO KEY UPDATE OF r SKIP LOCKED;
 -- name: left
 SELECT EXISTS (SELECT FROM anomaly_pending) AS pending;
 
+-- name: inactive
+-- Ends what lasts of pipelines that are not active any more; answers these incidents. One that somebody changes just
+-- now is left to the next time, so this waits for nobody.
+WITH over AS MATERIALIZED (
+    SELECT i.id
+    FROM anomaly_incident AS i
+    CROSS JOIN LATERAL (
+        SELECT w.active
+        FROM pipeline AS w
+        WHERE w.id = i.pipeline_id
+        -- Looked up one by one: without this the planner might rather read all pipelines.
+        OFFSET 0
+    ) AS p
+    WHERE i.ended_at IS NULL AND NOT p.active
+    FOR NO KEY UPDATE OF i SKIP LOCKED
+),
+ended AS (
+    UPDATE anomaly_incident AS i
+    SET ended_at = GREATEST(:now, i.opened_at),
+        ending = 'inactive'
+    FROM over AS o
+    WHERE i.id = o.id
+    RETURNING
+        -- include: incident
+)
+SELECT
+    -- include: incident
+FROM ended AS i
+ORDER BY i.id;
+
 -- name: taken
 -- The claimed runs that still wait, kept from being cleaned up until the verdict is there. What somebody cleans up
 -- just now is left out.
