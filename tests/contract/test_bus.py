@@ -9,6 +9,7 @@ from tests.contract.world import NOON, World, at
 from watcher.domain.attempts import DELIVERIES, KEPT, given_up
 from watcher.domain.jobs import Job
 from watcher.domain.queues import Backlog, Limits, QueuesChecked, QueueSpell, QueueState
+from watcher.domain.schedule import FURTHEST_AHEAD
 
 OK, WARNING, CRITICAL = QueueState.OK, QueueState.WARNING, QueueState.CRITICAL
 JOB, OTHER = Job.CHECK_FRESHNESS, Job.CHECK_TIMELINESS
@@ -33,6 +34,42 @@ async def test_a_tick_that_is_behind_is_nobodys(world: World) -> None:
     assert not await ticks.take(JOB, NOON, "one", at(61))
     assert await ticks.take(JOB, at(120), "two", at(120))
     assert not await ticks.take(JOB, at(60), "one", at(121))
+
+
+async def test_a_tick_that_is_far_ahead_of_the_takers_clock_is_not_taken(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    ticks = world.container.ticks()
+    year = NOON + timedelta(days=365)
+    assert not await ticks.take(JOB, year, "wrong", NOON)
+    assert not await ticks.take(JOB, NOON + FURTHEST_AHEAD + timedelta(seconds=1), "wrong", NOON)
+    assert [record.levelname for record in caplog.records] == ["WARNING"] * 2
+    assert await ticks.take(JOB, NOON + FURTHEST_AHEAD, "one", NOON)
+
+
+async def test_a_tick_taken_by_a_clock_that_is_a_year_ahead_keeps_nobody_from_the_right_ones(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    ticks = world.container.ticks()
+    year = NOON + timedelta(days=365)
+    assert await ticks.take(JOB, year, "wrong", year)
+    assert caplog.records == []
+    taken = await gather(*(ticks.take(JOB, NOON, f"process {number}", at(1)) for number in range(8)))
+    assert sum(taken) == 1
+    (record,) = caplog.records
+    assert (record.levelname, "wrong clock" in record.message) == ("WARNING", True)
+    assert not await ticks.take(JOB, at(-60), "late", at(1))
+    assert await ticks.take(JOB, at(60), "two", at(60))
+    assert len(caplog.records) == 1
+
+
+async def test_a_clock_that_is_a_little_ahead_keeps_its_tick(world: World) -> None:
+    ticks = world.container.ticks()
+    assert await ticks.take(JOB, at(60), "ahead", at(60))
+    assert not await ticks.take(JOB, NOON, "behind", NOON)
+    assert await ticks.take(JOB, at(240), "further ahead", at(240))
+    assert not await ticks.take(JOB, at(240), "the same", NOON)
+    assert await ticks.take(JOB, NOON, "right", NOON)
 
 
 async def test_of_many_at_once_one_takes_the_tick(world: World) -> None:

@@ -77,6 +77,7 @@ async def test_of_the_messages_of_one_tick_one_is_done(world: World, second: flo
     perform = performing(world, work)
     assert await perform(sent("one", ticked=0)) is Performed.DONE
     assert await perform(sent("two", ticked=second)) is Performed.TAKEN_BY_ANOTHER
+    world.clock.instant = at(300)
     assert await perform(sent("three", ticked=300)) is Performed.DONE
     assert await perform(sent("four", ticked=second)) is Performed.TAKEN_BY_ANOTHER
     assert len(work.calls) == 2

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from watcher.adapters import in_process_jobs
-from watcher.adapters.in_process_jobs import RETRIES, InProcessJobs, InProcessQueues
+from watcher.adapters.in_process_jobs import MOST_WAITING, RETRIES, InProcessJobs, InProcessQueues
 from watcher.adapters.memory.durations import MemoryDurations
 from watcher.adapters.memory.ticks import MemoryTicks
 from watcher.adapters.system_clock import SystemClock
@@ -62,14 +62,17 @@ class Moments:
 
 
 def in_process(
-    work: Mapping[Job, Work], schedule: Moments, ticks: MemoryTicks | None = None
+    work: Mapping[Job, Work],
+    schedule: Moments,
+    ticks: MemoryTicks | None = None,
+    clock: SystemClock | None = None,
 ) -> InProcessJobs:
     return InProcessJobs(
         work,
         schedule=schedule,
         ticks=ticks or MemoryTicks(),
         durations=MemoryDurations(),
-        clock=SystemClock(),
+        clock=clock or SystemClock(),
         queues=InProcessQueues(),
     )
 
@@ -182,9 +185,10 @@ async def test_a_mistake_is_logged_and_survived(
     assert work.done == [MAINTAIN, PRUNE, MAINTAIN]
 
 
-async def test_closing_breaks_off_what_is_under_way_and_starts_nothing_more(
-    jobs: InProcessJobs, work: Diary
+async def test_closing_breaks_off_what_does_not_end_and_starts_nothing_more(
+    jobs: InProcessJobs, work: Diary, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(in_process_jobs, "GRACE_SECONDS", 0.05)
     work.gate.clear()
     jobs.announce(MAINTAIN)
     await settled()
@@ -193,6 +197,33 @@ async def test_closing_breaks_off_what_is_under_way_and_starts_nothing_more(
     jobs.announce(MAINTAIN)
     await settled()
     assert (work.done, work.broken_off) == ([MAINTAIN], 1)
+
+
+async def test_closing_lets_what_is_under_way_end_and_begins_nothing_after_it(
+    jobs: InProcessJobs, work: Diary
+) -> None:
+    work.gate.clear()
+    work.steps = [1, 1, 1]
+    jobs.announce(MAINTAIN)
+    await settled()
+    jobs.announce(MAINTAIN)
+    closing = create_task(jobs.close())
+    await sleep(0.02)
+    assert not closing.done()
+    work.gate.set()
+    await wait_for(closing, 1)
+    assert (work.done, work.broken_off) == ([MAINTAIN], 0)
+
+
+async def test_closing_does_not_wait_for_what_only_rests(
+    work: Diary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(in_process_jobs, "DELAY_SECONDS", 60.0)
+    jobs = in_process({MAINTAIN: work.maintain}, Moments())
+    jobs.announce(MAINTAIN)
+    await settled()
+    await wait_for(jobs.close(), 1)
+    assert work.done == []
 
 
 async def test_closing_what_never_worked_is_nothing(jobs: InProcessJobs) -> None:
@@ -254,7 +285,7 @@ async def called(work: Lookbacks, *announced: dict[str, int]) -> list[dict[str, 
 
 
 async def test_parameters_reach_the_job() -> None:
-    assert await called(Lookbacks(), {"lookback_minutes": 5}, {}) == [{"lookback_minutes": 5}, {}]
+    assert await called(Lookbacks(), {"lookback_minutes": 5}, {}) == [{}, {"lookback_minutes": 5}]
 
 
 async def test_equal_announcements_that_wait_together_are_one() -> None:
@@ -262,6 +293,26 @@ async def test_equal_announcements_that_wait_together_are_one() -> None:
         Lookbacks(), {"lookback_minutes": 5}, {"lookback_minutes": 6}, {"lookback_minutes": 5}
     )
     assert calls == [{"lookback_minutes": 5}, {"lookback_minutes": 6}]
+
+
+async def test_a_crowd_of_announcements_is_bounded_and_loses_no_lookback(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(in_process_jobs, "DELAY_SECONDS", 0.0)
+    crowd = [{"lookback_minutes": minutes} for minutes in [*range(5, 500), *range(1_000, 500, -1)]]
+    calls = await called(Lookbacks(), *crowd, {})
+    assert len(calls) == MOST_WAITING + 1
+    assert calls[0] == {}
+    assert calls[1:-1] == crowd[: MOST_WAITING - 1]
+    assert calls[-1] == {"lookback_minutes": 1_000}
+
+
+async def test_of_each_parameter_the_largest_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(in_process_jobs, "DELAY_SECONDS", 0.0)
+    monkeypatch.setattr(in_process_jobs, "MOST_WAITING", 1)
+    assert await called(Lookbacks(), {"one": 3, "two": 1}, {"two": 4, "three": 2}, {"one": 1}) == [
+        {"one": 3, "two": 4, "three": 2}
+    ]
 
 
 async def test_a_job_is_tried_again_with_its_parameters() -> None:
@@ -286,8 +337,15 @@ async def test_of_two_who_sweep_by_one_schedule_one_takes_each_tick(monkeypatch:
     assert sorted(len(work.done) for work in works) == [1, 2]  # each at its beginning, and one at the tick
 
 
-async def test_a_store_that_cannot_be_asked_for_a_tick_costs_the_tick_and_no_more(
-    work: Diary, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("error", "logged"), [(StoreBusy("it is gone"), []), (ValueError("a mistake"), ["ERROR"] * 2)]
+)
+async def test_a_tick_that_cannot_be_asked_for_costs_the_tick_and_no_more(
+    work: Diary,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    error: Exception,
+    logged: list[str],
 ) -> None:
     class Gone(MemoryTicks):
         times = 0
@@ -295,12 +353,34 @@ async def test_a_store_that_cannot_be_asked_for_a_tick_costs_the_tick_and_no_mor
         async def take(self, job: Job, tick: datetime, taker: str, now: datetime) -> bool:
             Gone.times += 1
             if Gone.times < 3:
-                raise StoreBusy("it is gone")
+                raise error
             return await super().take(job, tick, taker, now)
 
     monkeypatch.setattr(in_process_jobs, "DELAY_SECONDS", 0.0)
     jobs = in_process({MAINTAIN: work.maintain}, Moments(maintain_closure=0.001), Gone())
     async with jobs.sweeping():
+        await wait_for(work.often.wait(), 1)
+    await jobs.close()
+    assert [record.levelname for record in caplog.records if record.levelno > logging.INFO] == logged
+
+
+async def test_a_clock_that_was_set_back_is_swept_by(work: Diary, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(in_process_jobs, "DELAY_SECONDS", 0.0)
+    monkeypatch.setattr(in_process_jobs, "LONGEST_SLEEP_SECONDS", 0.01)
+
+    class Wrong(SystemClock):
+        ahead = timedelta(days=365)
+
+        def now(self) -> datetime:
+            return super().now() + self.ahead
+
+    clock = Wrong()
+    jobs = in_process({MAINTAIN: work.maintain}, Moments(maintain_closure=0.001), clock=clock)
+    async with jobs.sweeping():
+        await wait_for(work.often.wait(), 1)
+        clock.ahead = timedelta()
+        work.done.clear()
+        work.often.clear()
         await wait_for(work.often.wait(), 1)
     await jobs.close()
 

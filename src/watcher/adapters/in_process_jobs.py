@@ -5,7 +5,7 @@ import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from time import monotonic
 from typing import TypeAlias
 from uuid import uuid4
@@ -25,12 +25,22 @@ DELAY_SECONDS = 0.25
 RESTS = 3
 """So many times as long as a part of long work took, the process is left to others before the next part."""
 
+MOST_WAITING = 20
+"""Announcements of one job with different parameters. What comes on top is merged with the last of them."""
+
+GRACE_SECONDS = 5.0
+"""What is under way when all is closed gets so long to end by itself: a message half sent would be sent twice."""
+
+CLOCK_SET_BACK = timedelta(minutes=1)
+"""A clock that is further behind the last tick than this was set back: its ticks are counted anew."""
+
 RETRIES = 5
 FIRST_RETRY_SECONDS = 0.2
 LONGEST_SLEEP_SECONDS = 60.0
 """A clock that is set anew is noticed after so long."""
 
-Announcement: TypeAlias = tuple[Job, tuple[tuple[str, int], ...]]
+Parameters: TypeAlias = tuple[tuple[str, int], ...]
+Announcement: TypeAlias = tuple[Job, Parameters]
 """A job and its parameters by name."""
 
 
@@ -41,6 +51,27 @@ class InProcessQueues:
         self.announced: dict[Announcement, float] = {}
         """When each was, by a clock that nobody sets."""
         self.working: set[Job] = set()
+
+    def add(self, announcement: Announcement) -> None:
+        """One that waits already is not added; of too many of one job the last two become one."""
+        job, parameters = announcement
+        if parameters and announcement not in self.announced:
+            waiting = [each for each in self.waiting(job) if each[1]]
+            if len(waiting) >= MOST_WAITING:
+                since = self.announced.pop(waiting[-1])
+                self.announced.setdefault((job, _merged(waiting[-1][1], parameters)), since)
+                return
+        self.announced.setdefault(announcement, monotonic())
+
+    def waiting(self, job: Job) -> list[Announcement]:
+        return [each for each in self.announced if each[0] is job]
+
+    def take(self, job: Job) -> Announcement:
+        """The first of those that wait for the job: the one without parameters, or else the oldest."""
+        swept = job, ()
+        announcement = swept if swept in self.announced else self.waiting(job)[0]
+        del self.announced[announcement]
+        return announcement
 
     async def backlog(self, now: datetime) -> Backlog:  # noqa: ARG002 (as above)
         oldest = min(self.announced.values(), default=None)
@@ -57,7 +88,7 @@ class InProcessQueues:
 class InProcessJobs:
     """`Jobs`, each once at a time. What is announced while it runs is done once more.
 
-    Equal announcements that wait together are one. Work that has more to do is done again, with a rest each time
+    Equal announcements that wait together are one. Those without parameters, as sweeps make them, go first. Work that has more to do is done again, with a rest each time
     that is longer than the work took: the process has others to serve. Different jobs do not wait for each other.
     """
 
@@ -79,10 +110,11 @@ class InProcessJobs:
         self._name = f"process {uuid4()}"
         self._queues = queues
         self._lanes: dict[Job, asyncio.Task[None]] = {}
+        self._called: set[Job] = set()
         self._closed = False
 
     def announce(self, job: Job, **parameters: int) -> None:
-        self._queues.announced.setdefault((job, tuple(sorted(parameters.items()))), monotonic())
+        self._queues.add((job, tuple(sorted(parameters.items()))))
         lane = self._lanes.get(job)
         if not self._closed and (lane is None or lane.done()):
             self._lanes[job] = asyncio.get_running_loop().create_task(self._run(job))
@@ -100,9 +132,13 @@ class InProcessJobs:
             await _stopped(*sweeps)
 
     async def close(self) -> None:
-        """Breaks off what is under way; it is found again by the next sweep of anybody."""
+        """Begins nothing more, and breaks off what does not end soon; the next sweep of anybody finds it again."""
         self._closed = True
-        await _stopped(*self._lanes.values())
+        await _stopped(*(lane for job, lane in self._lanes.items() if job not in self._called))
+        under_way = [lane for lane in self._lanes.values() if not lane.done()]
+        if under_way:
+            await asyncio.wait(under_way, timeout=GRACE_SECONDS)
+        await _stopped(*under_way)
 
     async def idle(self) -> None:
         """Returns when nothing that was announced is left to do."""
@@ -111,23 +147,31 @@ class InProcessJobs:
 
     async def _sweep(self, job: Job) -> None:
         self.announce(job)
-        tick = self._schedule.following(job, self._clock.now())
-        while tick is not None:
-            while (now := self._clock.now()) < tick:  # noqa: ASYNC110 (nobody says when it is time)
+        last = self._clock.now()
+        while (tick := self._schedule.following(job, last)) is not None:
+            now = self._clock.now()
+            if now < tick:
                 await asyncio.sleep(min((tick - now).total_seconds(), LONGEST_SLEEP_SECONDS))
-            try:
-                if await self._ticks.take(job, tick, self._name, now):
-                    self.announce(job)
-            except Unavailable as error:
-                log.info("The tick of %s is left out: %s", job, error)
-            tick = self._schedule.following(job, max(tick, self._clock.now()))
+                last = now if last - now > CLOCK_SET_BACK else last
+                continue
+            await self._ticked(job, tick, now)
+            last = max(tick, self._clock.now())
+
+    async def _ticked(self, job: Job, tick: datetime, now: datetime) -> None:
+        """Announces the job, unless its tick is another's. A mistake costs the tick, and not those to come."""
+        try:
+            if await self._ticks.take(job, tick, self._name, now):
+                self.announce(job)
+        except Unavailable as error:
+            log.info("The tick of %s is left out: %s", job, error)
+        except Exception:
+            log.exception("The tick of %s is left out", job)
 
     async def _run(self, job: Job) -> None:
         queues = self._queues
-        while any(each is job for each, _ in queues.announced):
+        while not self._closed and queues.waiting(job):
             await asyncio.sleep(DELAY_SECONDS)
-            announcement = next(each for each in queues.announced if each[0] is job)
-            del queues.announced[announcement]
+            announcement = queues.take(job)
             began = monotonic()
             queues.working.add(job)
             await self._done(announcement)
@@ -138,10 +182,10 @@ class InProcessJobs:
         """Does the job; gives up after some retries, as the next sweep finds the work again."""
         job, parameters = announcement
         attempt = 0
-        while attempt < RETRIES:
+        while attempt < RETRIES and not self._closed:
             began = monotonic()
             try:
-                if await self._work[job](**dict(parameters)) is Progress.DONE:
+                if await self._call(job, parameters) is Progress.DONE:
                     return
             except Unavailable as error:
                 if attempt == 0:
@@ -154,6 +198,21 @@ class InProcessJobs:
             else:
                 attempt = 0
                 await asyncio.sleep(RESTS * (monotonic() - began))
+
+    async def _call(self, job: Job, parameters: Parameters) -> Progress:
+        self._called.add(job)
+        try:
+            return await self._work[job](**dict(parameters))
+        finally:
+            self._called.discard(job)
+
+
+def _merged(one: Parameters, other: Parameters) -> Parameters:
+    """Each parameter of the two, with the largest of its values."""
+    values = dict(one)
+    for name, value in other:
+        values[name] = max(value, values.get(name, value))
+    return tuple(sorted(values.items()))
 
 
 async def _stopped(*tasks: asyncio.Task[None]) -> None:

@@ -50,9 +50,10 @@ class CeleryJobs:
                 self._dropped += 1
                 return
             self._waiting[announcement] = None
-            if self._thread is None and not self._closed:
-                self._thread = threading.Thread(target=self._run, name="watcher-announcing", daemon=True)
-                self._thread.start()
+            if self._thread is None and not self._closed and not self._begun():
+                del self._waiting[announcement]
+                self._dropped += 1
+                return
         if not self._news.is_set():
             self._news.set()
 
@@ -64,6 +65,19 @@ class CeleryJobs:
         self._news.set()
         if thread is not None:
             thread.join(CLOSING_SECONDS)
+
+    def _begun(self) -> bool:
+        """Whether there is a thread that sends, from now on. One that cannot be had now may be had next time."""
+        thread = threading.Thread(target=self._run, name="watcher-announcing", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:
+            if self._gone_since is None:
+                self._gone_since = monotonic()
+                log.warning("Announcements are dropped, as no thread can be begun to send them: %s", error)
+            return False
+        self._thread = thread
+        return True
 
     def _run(self) -> None:
         app = self._application()
