@@ -56,9 +56,10 @@ class Presence(bootsteps.StartStopStep):
             self._connection = None
 
     def shutdown(self, parent: Any) -> None:
+        self.stop(parent)
+        self._connection = self._connections.make_connection()
         try:
-            if self._connection is not None:
-                self._tell("ZREM", WORKERS, self._name)
+            self._tell("ZREM", WORKERS, self._name)
         except (RedisError, OSError) as error:
             log.info("This worker could not say that it ends: %s", type(error).__name__)
         self.stop(parent)
