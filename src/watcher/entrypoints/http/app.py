@@ -16,6 +16,7 @@ from watcher.entrypoints.http import (
     anomalies,
     checks,
     executions,
+    gate,
     lineage,
     maintenance,
     pipelines,
@@ -43,7 +44,12 @@ JSON_VALUE: Mapping[str, Any] = {
 
 
 class Api(FastAPI):
-    """FastAPI whose document knows the schemas that pydantic does not: of problems, and of metadata."""
+    """FastAPI whose document knows the schemas that pydantic does not: of problems, and of metadata.
+
+    And who may do what, where not everybody may do everything: `closed`.
+    """
+
+    closed = False
 
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema is None:
@@ -52,6 +58,7 @@ class Api(FastAPI):
             document = super().openapi()
             _exact(document)
             document["components"]["schemas"].update(shared | {"JsonValue": JSON_VALUE})
+            gate.describe(document, closed=self.closed)
         return super().openapi()
 
 
@@ -98,6 +105,8 @@ def create_app(container: Container) -> FastAPI:
     routes = [route for each in routers for route in each.routes if isinstance(route, APIRoute)]
     problems.install(app, routes)
     app.add_middleware(JsonLane, routes=routes, body_limit=container.settings().body_limit)
+    app.closed = container.settings().authentication != "none"
+    gate.install(app, routes, container.callers() if app.closed else None)
     return app
 
 
