@@ -1,15 +1,16 @@
 """The HTTP application: a function of the object graph."""
 
 import gc
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 
 from watcher.container import Container, working
+from watcher.domain.watcher import Watcher
 from watcher.entrypoints.http import (
     addresses,
     alerts,
@@ -80,7 +81,19 @@ def create_app(container: Container) -> FastAPI:
         lifespan=lifespan,
         redirect_slashes=False,
     )
-    routers = [
+    routers = routers_of(watcher)
+    for each in routers:
+        app.include_router(each)
+    routes = routes_of(routers)
+    problems.install(app, routes)
+    app.add_middleware(JsonLane, routes=routes, body_limit=container.settings().body_limit)
+    app.closed = container.settings().authentication != "none"
+    gate.install(app, routes, container.callers() if app.closed else None)
+    return app
+
+
+def routers_of(watcher: Watcher) -> list[APIRouter]:
+    return [
         system.router(watcher),
         pipelines.router(watcher),
         pipelines.type_router(watcher),
@@ -100,14 +113,11 @@ def create_app(container: Container) -> FastAPI:
         maintenance.router(watcher),
         queues.router(watcher),
     ]
-    for each in routers:
-        app.include_router(each)
-    routes = [route for each in routers for route in each.routes if isinstance(route, APIRoute)]
-    problems.install(app, routes)
-    app.add_middleware(JsonLane, routes=routes, body_limit=container.settings().body_limit)
-    app.closed = container.settings().authentication != "none"
-    gate.install(app, routes, container.callers() if app.closed else None)
-    return app
+
+
+def routes_of(routers: Sequence[APIRouter]) -> list[APIRoute]:
+    """Every route, which the application itself keeps out of sight."""
+    return [route for each in routers for route in each.routes if isinstance(route, APIRoute)]
 
 
 def _exact(schema: Any) -> None:
