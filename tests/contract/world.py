@@ -28,6 +28,7 @@ from watcher.domain.watcher import Watcher
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 TABLES = (
+    "api_key",
     "job_tick",
     "job_attempt",
     "queue_spell",

@@ -1,4 +1,4 @@
-"""The OpenAPI document tells the truth: Schemathesis, all its checks, on a running server.
+"""The OpenAPI document tells the truth: Schemathesis, all its checks, on a running server that wants a key.
 
 `SCHEMATHESIS_MAX_EXAMPLES` sets how many cases each operation gets at most in each phase; many find more.
 """
@@ -7,12 +7,15 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from tests.integration.conftest import Serve
+from tests.integration.keys import created
 from tests.integration.wire import answer
 
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
@@ -22,13 +25,22 @@ SECONDS = 60 + 4 * int(MAX_EXAMPLES)
 BIGINT = {"type": "integer", "minimum": -(2**63), "maximum": 2**63 - 1}
 
 
+@pytest.fixture
+def guarded_url(serve: Serve, watcher_url: str, database: str) -> Iterator[str]:
+    """Where a Watcher listens that knows nothing yet but one key, and wants it."""
+    assert watcher_url
+    with serve(database, authentication="keys") as api:
+        yield api.url
+
+
 def test_the_document_and_the_server_agree(
-    watcher_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    guarded_url: str, database: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    key = created(database, "admin")
     run = subprocess.run(
         [
-            PROGRAM, "--no-color", "--config-file", CONFIGURATION, "run", f"{watcher_url}/openapi.json",
-            "--checks", "all", "--generation-deterministic", "--max-examples", MAX_EXAMPLES,
+            PROGRAM, "--no-color", "--config-file", CONFIGURATION, "run", f"{guarded_url}/openapi.json",
+            "--header", f"Authorization: Bearer {key}", "--checks", "all", "--generation-deterministic", "--max-examples", MAX_EXAMPLES,
             "--continue-on-failure", "--report-json-path", tmp_path / "report.json",
         ],
         cwd=tmp_path, capture_output=True, text=True, timeout=SECONDS, check=False,
@@ -38,7 +50,7 @@ def test_the_document_and_the_server_agree(
     report = json.loads((tmp_path / "report.json").read_text())
     with capsys.disabled():
         sys.stdout.write(f"\n{_numbers(report)}\n")
-    assert report["operations"]["tested"] == report["operations"]["total"] == _operations(watcher_url)
+    assert report["operations"]["tested"] == report["operations"]["total"] == _operations(guarded_url)
     phases = {name: phase["status"] for name, phase in report["phases"].items()}
     assert phases == {"examples": "skip", "coverage": "success", "fuzzing": "success", "stateful": "success"}
     assert report["test_cases"]["errored"] == report["test_cases"]["without_checks"] == 0

@@ -41,6 +41,7 @@ def test_these_are_the_commands() -> None:
         "api",
         "beat",
         "cleanup",
+        "key",
         "lineage",
         "migrate",
         "up",
@@ -170,3 +171,74 @@ def test_a_warning_comes_before_what_is_critical() -> None:
 
     assert code == 1
     assert "cannot go on: WATCHER_QUEUE_WARNING must not be more than WATCHER_QUEUE_CRITICAL" in said
+
+
+@pytest.mark.parametrize("command", ["api", "up"])
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "", "192.0.2.1", "no.such.host.invalid"])  # noqa: S104 (refused)
+def test_strangers_are_not_served_without_keys(command: str, host: str) -> None:
+    code, said = _run(command, "--host", host)
+
+    assert code == 1
+    assert "others than this machine could do everything without a key" in said
+    assert "WATCHER_AUTHENTICATION=keys" in said
+    assert "--insecure" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "settings"),
+    [
+        (("--host", "192.0.2.1", "--insecure"), {}),
+        (("--host", "192.0.2.1"), {"WATCHER_INSECURE": "true"}),
+        (("--host", "192.0.2.1"), {"WATCHER_AUTHENTICATION": "keys"}),
+        (("--host", "127.0.0.1"), {}),
+        (("--host", "127.8.9.1"), {}),
+        (("--host", "localhost"), {}),
+        (("--host", "::1"), {}),
+    ],
+)
+def test_who_says_so_and_who_stays_on_this_machine_goes_on(
+    arguments: tuple[str, ...], settings: dict[str, str]
+) -> None:
+    code, said = _run("api", *arguments, **settings)
+
+    assert code == 1
+    assert "no PostgreSQL is named" in said
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        (
+            {"OIDC_ISSUER": "https://id.example"},
+            "WATCHER_OIDC_AUDIENCE must be set where WATCHER_OIDC_ISSUER is",
+        ),
+        (
+            {"OIDC_ISSUER": "https://id.example", "OIDC_AUDIENCE": "x"},
+            "WATCHER_OIDC_ISSUER needs WATCHER_AUTHENTICATION=keys",
+        ),
+        (
+            {"OIDC_ISSUER": "http://id.example", "OIDC_AUDIENCE": "x"},
+            "WATCHER_OIDC_ISSUER must begin with https://",
+        ),
+        (
+            {"OIDC_ISSUER": "https://id.example", "OIDC_AUDIENCE": "x", "OIDC_JWKS_URL": "http://id.example"},
+            "WATCHER_OIDC_JWKS_URL must begin with https://",
+        ),
+        (
+            {"OIDC_ISSUER": "https://id.example", "OIDC_AUDIENCE": "x", "OIDC_ALGORITHMS": "RS256,HS256"},
+            "WATCHER_OIDC_ALGORITHMS must be some of RS256",
+        ),
+        (
+            {"OIDC_ISSUER": "https://id.example", "OIDC_AUDIENCE": "x", "OIDC_SCOPES": "reed=x"},
+            "WATCHER_OIDC_SCOPES must look like read=NAME",
+        ),
+        ({"KEY_PEPPER": "pepper"}, "WATCHER_KEY_PEPPER: "),
+        ({"AUTHENTICATION": "yes"}, "WATCHER_AUTHENTICATION: "),
+    ],
+)
+def test_settings_of_identity_that_contradict_are_named(settings: dict[str, str], said: str) -> None:
+    code, found = _run("api", **{f"WATCHER_{name}": value for name, value in settings.items()})
+
+    assert code == 1
+    assert said in found
+    assert "Traceback" not in found

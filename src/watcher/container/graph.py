@@ -8,6 +8,7 @@ from dependency_injector.providers import Provider
 
 from watcher import bus
 from watcher.adapters.in_process_jobs import InProcessJobs
+from watcher.container.identity import Identity
 from watcher.container.stores import Stores
 from watcher.container.tasks import Tasks
 from watcher.domain.address import ChangeAddress, DeclareAddress
@@ -24,7 +25,7 @@ from watcher.domain.retention import CleanUp
 from watcher.domain.watcher import Watcher
 
 
-class Container(Tasks):
+class Container(Identity):
     """One graph for each process and store. `settings` has to be given; anything may be overridden."""
 
     watcher: Provider[Watcher] = providers.Singleton(
@@ -54,6 +55,8 @@ class Container(Tasks):
         send_alerts=Tasks.send_alerts,
         try_channels=providers.Singleton(TryChannels, Stores.notifier),
         refresh_daily_report=Tasks.refresh_daily_report,
+        create_key=Identity.create_key,
+        revoke_key=Identity.revoke_key,
         pipeline_types=Stores.pipeline_types,
         pipelines=Stores.pipelines,
         address_types=Stores.address_types,
@@ -71,6 +74,7 @@ class Container(Tasks):
         jobs=Tasks.jobs,
         daily_report=Stores.daily_report,
         retention=Stores.retention,
+        keys=Identity.keys,
         probes=Stores.probes,
         monitor_queues=Tasks.monitor_queues,
         broker=Stores.broker,
@@ -102,6 +106,7 @@ async def closing(container: Container) -> AsyncIterator[Watcher]:
     try:
         yield container.watcher()
     finally:
+        await container.callers().close()
         jobs = container.jobs()
         if isinstance(jobs, InProcessJobs):
             await jobs.close()

@@ -1,4 +1,4 @@
-"""What can be wrong, in four kinds. A leaf is named by the sentence that is true and carries the facts."""
+"""What can be wrong, in six kinds. A leaf is named by the sentence that is true and carries the facts."""
 
 import re
 from dataclasses import dataclass
@@ -32,6 +32,14 @@ class Invalid(WatcherError):
 
 class Unavailable(WatcherError):
     """Watcher cannot answer now; nothing is known to be wrong with the request."""
+
+
+class Unauthenticated(WatcherError):
+    """Who asks is not known."""
+
+
+class Forbidden(WatcherError):
+    """Who asks is known, and may not do this."""
 
 
 @dataclass(unsafe_hash=True)

@@ -13,6 +13,7 @@ from watcher.domain.executions import EndExecution, Executions, RecordExecutions
 from watcher.domain.freshness import CheckFreshness, StaleSpells
 from watcher.domain.health import Probes
 from watcher.domain.jobs import Jobs
+from watcher.domain.keys import CreateKey, Keys, RevokeKey
 from watcher.domain.lineage import DeclareLineage, Lineage, PruneLineage
 from watcher.domain.lineage_graph import LineageGraph
 from watcher.domain.pipeline import ChangePipeline, DeclarePipeline, Pipelines
@@ -52,6 +53,8 @@ class Watcher:
     send_alerts: SendAlerts
     try_channels: TryChannels
     refresh_daily_report: RefreshDailyReport
+    create_key: CreateKey
+    revoke_key: RevokeKey
     pipeline_types: PipelineTypes
     pipelines: Pipelines
     address_types: AddressTypes
@@ -69,6 +72,7 @@ class Watcher:
     jobs: Jobs
     daily_report: DailyReport
     retention: Retention
+    keys: Keys
     probes: Probes
     monitor_queues: MonitorQueues
     broker: Probes

@@ -8,6 +8,7 @@ import socket
 import sys
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from ipaddress import ip_address
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -28,6 +29,10 @@ SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 (holds the workers' heartbeat fil
 
 class PortTaken(Exception):
     """Why the server cannot listen."""
+
+
+class Exposed(Exception):
+    """Why the server must not listen where the settings say."""
 
 
 class Worker(UvicornWorker):
@@ -76,7 +81,7 @@ class Server(BaseApplication):
     """Serves the API of one object graph by as many processes as the settings say.
 
     `ready` is called in the master once it listens, `attend` about every second from then on. `run` returns when the server was told to stop by SIGINT
-    or SIGTERM and all workers are gone. It raises `PortTaken`, and `SystemExit` with a code other than 0 when
+    or SIGTERM and all workers are gone. It raises `Exposed`, `PortTaken`, and `SystemExit` with a code other than 0 when
     the workers failed.
     """
 
@@ -116,6 +121,7 @@ class Server(BaseApplication):
         return create_app(Container(settings=self._settings))
 
     def run(self) -> None:
+        require_safe(self._settings)
         _require_free(self._settings)
         try:
             PatientArbiter(self).run()
@@ -145,6 +151,25 @@ def _require_free(settings: Settings) -> None:
         raise PortTaken(
             f"it cannot listen on {_authority(settings)}: {error.strerror}. Choose another --port."
         ) from None
+
+
+def require_safe(settings: Settings) -> None:
+    """Raises `Exposed` where others than this machine could do everything without a key."""
+    if settings.authentication == "none" and not settings.insecure and not _is_loopback(settings.host):
+        raise Exposed(
+            f"it would listen on {_authority(settings)}, where others than this machine could do everything "
+            "without a key. Set WATCHER_AUTHENTICATION=keys and make keys by `watcher key create`, or listen on "
+            "127.0.0.1, or say --insecure where something else keeps strangers out."
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    """Whether all that the name stands for is this machine; not where nobody knows what it stands for."""
+    try:
+        found = socket.getaddrinfo(host or None, 0, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (OSError, UnicodeError):
+        return False
+    return all(ip_address(str(address[0]).partition("%")[0]).is_loopback for *_, address in found)
 
 
 def require_channels(settings: Settings) -> None:

@@ -13,11 +13,18 @@ from watcher.entrypoints.cli.terms import (
     require_broker,
     require_channels,
     require_database,
+    require_safe,
     settings_with,
 )
 
 Host = Annotated[str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")]
 Port = Annotated[int | None, typer.Option(min=1, max=65_535, help="Port to listen on.", show_default="8000")]
+Insecure = Annotated[
+    bool | None,
+    typer.Option(
+        "--insecure", help="Serve others than this machine without authentication.", show_default=False
+    ),
+]
 Workers = Annotated[int | None, typer.Option(min=1, help="Processes that serve the API.", show_default="2")]
 
 
@@ -32,12 +39,14 @@ def up(
         ),
     ] = None,
     workers: Workers = None,
+    insecure: Insecure = None,
 ) -> None:
     """Run all of Watcher: a PostgreSQL of its own, migrated, and the API. Ctrl-C stops it."""
     from watcher.entrypoints.server import PortTaken
     from watcher.entrypoints.up import EmbeddedWatcher, Refused
 
-    settings = settings_with(host=host, port=port, data_dir=data_dir, workers=workers)
+    settings = settings_with(host=host, port=port, data_dir=data_dir, workers=workers, insecure=insecure)
+    require_safe(settings)
     require_channels(settings)
     try:
         EmbeddedWatcher(settings, console).run()
@@ -47,12 +56,19 @@ def up(
 
 @app.command()
 def api(
-    host: Host = None, port: Port = None, workers: Workers = None, database_url: DatabaseUrl = None
+    host: Host = None,
+    port: Port = None,
+    workers: Workers = None,
+    database_url: DatabaseUrl = None,
+    insecure: Insecure = None,
 ) -> None:
     """Serve the API on a PostgreSQL of your own, which `watcher migrate` has prepared."""
     from watcher.entrypoints.server import PortTaken, Server, obstacles, url
 
-    settings = settings_with(host=host, port=port, workers=workers, database_url=database_url)
+    settings = settings_with(
+        host=host, port=port, workers=workers, database_url=database_url, insecure=insecure
+    )
+    require_safe(settings)
     require_database(settings)
     require_channels(settings)
     try:

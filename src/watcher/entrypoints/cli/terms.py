@@ -101,6 +101,17 @@ def require_channels(settings: Settings) -> None:
         raise failed(f"WATCHER_ALERT_CHANNELS: {error}") from None
 
 
+def require_safe(settings: Settings) -> None:
+    """Exits with a sentence when strangers could do everything."""
+    from watcher.entrypoints.server import Exposed
+    from watcher.entrypoints.server import require_safe as require
+
+    try:
+        require(settings)
+    except Exposed as error:
+        raise failed(error) from None
+
+
 def require_database(settings: Settings) -> str:
     """The DSN of the settings; exits with a sentence when there is none."""
     if settings.database_url is None or settings.database_url.get_secret_value() == MEMORY:

@@ -18,6 +18,7 @@ from watcher.entrypoints.http.bodies.addresses import (
     AddressTypePatch,
 )
 from watcher.entrypoints.http.bodies.fields import NO_NUL
+from watcher.entrypoints.http.gate import READ, WRITE
 from watcher.entrypoints.http.parameters import After, Id, Limit
 from watcher.entrypoints.http.problems import BODY_PROBLEMS, PROBLEMS_OF_PATCH, documented
 
@@ -37,6 +38,7 @@ def router(watcher: Watcher) -> APIRouter:
 
     @routes.post(
         "/address",
+        openapi_extra=WRITE,
         status_code=201,
         response_model=IdAnswer,
         responses=documented(*BODY_PROBLEMS, existing=IdAnswer),
@@ -46,7 +48,7 @@ def router(watcher: Watcher) -> APIRouter:
         declared = await watcher.declare_address(body.declaration())
         return Answer(b'{"id":%d}' % declared.id, 201 if declared.created else 200)
 
-    @routes.get("/address", response_model=list[Address], responses=documented(422))
+    @routes.get("/address", openapi_extra=READ, response_model=list[Address], responses=documented(422))
     async def list_addresses(
         request: Request,
         *,
@@ -62,11 +64,11 @@ def router(watcher: Watcher) -> APIRouter:
         rows = await watcher.addresses.page(wanted, Page(limit, after))
         return paged(request, rows, rows.items[-1].id if rows.items else None)
 
-    @routes.get("/address/{id}", response_model=Address, responses=documented(404, 422))
+    @routes.get("/address/{id}", openapi_extra=READ, response_model=Address, responses=documented(404, 422))
     async def get_address(id: Id) -> Response:
         return Answer(encoded(await watcher.addresses.get(id)))
 
-    @routes.patch("/address", response_model=Address, responses=PROBLEMS_OF_PATCH)
+    @routes.patch("/address", openapi_extra=WRITE, response_model=Address, responses=PROBLEMS_OF_PATCH)
     async def change_address(body: AddressPatch) -> Response:
         """Changes the fields that the body names, of the address with that `id` or, without one, `name`."""
         return Answer(encoded(await watcher.change_address(*body.change())))
@@ -79,6 +81,7 @@ def type_router(watcher: Watcher) -> APIRouter:
 
     @routes.post(
         "/address_type",
+        openapi_extra=WRITE,
         status_code=201,
         response_model=IdAnswer,
         responses=documented(*BODY_PROBLEMS, existing=IdAnswer),
@@ -88,7 +91,9 @@ def type_router(watcher: Watcher) -> APIRouter:
         declared = await watcher.declare_address_type(body.declaration())
         return Answer(b'{"id":%d}' % declared.id, 201 if declared.created else 200)
 
-    @routes.get("/address_type", response_model=list[AddressType], responses=documented(422))
+    @routes.get(
+        "/address_type", openapi_extra=READ, response_model=list[AddressType], responses=documented(422)
+    )
     async def list_address_types(
         request: Request, limit: Limit = DEFAULT_LIMIT, after: After = None
     ) -> Response:
@@ -96,11 +101,15 @@ def type_router(watcher: Watcher) -> APIRouter:
         rows = await watcher.address_types.page(Page(limit, after))
         return paged(request, rows, rows.items[-1].id if rows.items else None)
 
-    @routes.get("/address_type/{id}", response_model=AddressType, responses=documented(404, 422))
+    @routes.get(
+        "/address_type/{id}", openapi_extra=READ, response_model=AddressType, responses=documented(404, 422)
+    )
     async def get_address_type(id: Id) -> Response:
         return Answer(encoded(await watcher.address_types.get(id)))
 
-    @routes.patch("/address_type", response_model=AddressType, responses=PROBLEMS_OF_PATCH)
+    @routes.patch(
+        "/address_type", openapi_extra=WRITE, response_model=AddressType, responses=PROBLEMS_OF_PATCH
+    )
     async def change_address_type(body: AddressTypePatch) -> Response:
         """Changes the fields that the body names, of the type with that `id` or, without one, `name`."""
         return Answer(encoded(await watcher.change_address_type(*body.change())))

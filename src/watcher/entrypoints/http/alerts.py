@@ -13,6 +13,7 @@ from watcher.domain.watcher import Watcher
 from watcher.entrypoints.http.answers import paged
 from watcher.entrypoints.http.bodies.fields import NO_NUL
 from watcher.entrypoints.http.checks import Open
+from watcher.entrypoints.http.gate import READ
 from watcher.entrypoints.http.parameters import After, Limit
 from watcher.entrypoints.http.problems import documented
 
@@ -20,7 +21,7 @@ from watcher.entrypoints.http.problems import documented
 def router(watcher: Watcher) -> APIRouter:
     routes = APIRouter(tags=["Alerts"])
 
-    @routes.get("/alert", response_model=list[Alert], responses=documented(422))
+    @routes.get("/alert", openapi_extra=READ, response_model=list[Alert], responses=documented(422))
     async def list_alerts(
         request: Request,
         *,
@@ -33,7 +34,9 @@ def router(watcher: Watcher) -> APIRouter:
         rows = await watcher.alerts.page(AlertFilter(kind=kind, open=open), Page(limit, after))
         return paged(request, rows, rows.items[-1].id if rows.items else None)
 
-    @routes.get("/alert_delivery", response_model=list[Delivery], responses=documented(422))
+    @routes.get(
+        "/alert_delivery", openapi_extra=READ, response_model=list[Delivery], responses=documented(422)
+    )
     async def list_deliveries(
         request: Request,
         *,

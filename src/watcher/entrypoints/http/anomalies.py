@@ -12,6 +12,7 @@ from watcher.domain.page import DEFAULT_LIMIT, Page
 from watcher.domain.watcher import Watcher
 from watcher.entrypoints.http.answers import NO_CONTENT, Answer, IdAnswer, encoded, paged
 from watcher.entrypoints.http.bodies.anomalies import AnomalyRuleBody, AnomalyRulePatch, UnflagBody
+from watcher.entrypoints.http.gate import READ, WRITE
 from watcher.entrypoints.http.parameters import After, Id, Limit, OptionalId
 from watcher.entrypoints.http.problems import BODY_PROBLEMS, documented
 
@@ -29,6 +30,7 @@ def rule_router(watcher: Watcher) -> APIRouter:
 
     @routes.post(
         "/anomaly_detection_rule",
+        openapi_extra=WRITE,
         status_code=201,
         response_model=IdAnswer,
         responses=documented(404, *BODY_PROBLEMS, existing=IdAnswer),
@@ -42,7 +44,10 @@ def rule_router(watcher: Watcher) -> APIRouter:
         return Answer(b'{"id":%d}' % declared.id, 201 if declared.created else 200)
 
     @routes.get(
-        "/anomaly_detection_rule", response_model=list[AnomalyDetectionRule], responses=documented(422)
+        "/anomaly_detection_rule",
+        openapi_extra=READ,
+        response_model=list[AnomalyDetectionRule],
+        responses=documented(422),
     )
     async def list_anomaly_rules(
         request: Request,
@@ -56,13 +61,17 @@ def rule_router(watcher: Watcher) -> APIRouter:
         return paged(request, rows, rows.items[-1].id if rows.items else None)
 
     @routes.get(
-        "/anomaly_detection_rule/{id}", response_model=AnomalyDetectionRule, responses=documented(404, 422)
+        "/anomaly_detection_rule/{id}",
+        openapi_extra=READ,
+        response_model=AnomalyDetectionRule,
+        responses=documented(404, 422),
     )
     async def get_anomaly_rule(id: Id) -> Response:
         return Answer(encoded(await watcher.anomaly_rules.get(id)))
 
     @routes.patch(
         "/anomaly_detection_rule",
+        openapi_extra=WRITE,
         response_model=AnomalyDetectionRule,
         responses=documented(404, *BODY_PROBLEMS),
     )
@@ -78,7 +87,10 @@ def result_router(watcher: Watcher) -> APIRouter:
     routes = APIRouter(tags=["Anomalies"])
 
     @routes.get(
-        "/anomaly_detection_result", response_model=list[AnomalyDetectionResult], responses=documented(422)
+        "/anomaly_detection_result",
+        openapi_extra=READ,
+        response_model=list[AnomalyDetectionResult],
+        responses=documented(422),
     )
     async def list_anomaly_results(
         request: Request,
@@ -96,7 +108,12 @@ def result_router(watcher: Watcher) -> APIRouter:
         rows = await watcher.anomaly_results.page(wanted, Page(limit, after))
         return paged(request, rows, rows.items[-1].id if rows.items else None)
 
-    @routes.get("/anomaly_incident", response_model=list[AnomalyIncident], responses=documented(422))
+    @routes.get(
+        "/anomaly_incident",
+        openapi_extra=READ,
+        response_model=list[AnomalyIncident],
+        responses=documented(422),
+    )
     async def list_anomaly_incidents(
         request: Request,
         *,
@@ -110,7 +127,9 @@ def result_router(watcher: Watcher) -> APIRouter:
         rows = await watcher.anomaly_results.incidents(wanted, Page(limit, after))
         return paged(request, rows, rows.items[-1].id if rows.items else None)
 
-    @routes.post("/unflag_anomaly", status_code=204, responses=documented(404, *BODY_PROBLEMS))
+    @routes.post(
+        "/unflag_anomaly", openapi_extra=WRITE, status_code=204, responses=documented(404, *BODY_PROBLEMS)
+    )
     async def unflag_anomaly(body: UnflagBody) -> Response:
         """Says that a flagged run was all right: it counts in baselines again."""
         await watcher.unflag_anomaly(body.pipeline_id, body.pipeline_execution_id, body.metric_field)

@@ -1,21 +1,23 @@
 """The HTTP application: a function of the object graph."""
 
 import gc
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 
 from watcher.container import Container, working
+from watcher.domain.watcher import Watcher
 from watcher.entrypoints.http import (
     addresses,
     alerts,
     anomalies,
     checks,
     executions,
+    gate,
     lineage,
     maintenance,
     pipelines,
@@ -43,7 +45,12 @@ JSON_VALUE: Mapping[str, Any] = {
 
 
 class Api(FastAPI):
-    """FastAPI whose document knows the schemas that pydantic does not: of problems, and of metadata."""
+    """FastAPI whose document knows the schemas that pydantic does not: of problems, and of metadata.
+
+    And who may do what, where not everybody may do everything: `closed`.
+    """
+
+    closed = False
 
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema is None:
@@ -52,6 +59,7 @@ class Api(FastAPI):
             document = super().openapi()
             _exact(document)
             document["components"]["schemas"].update(shared | {"JsonValue": JSON_VALUE})
+            gate.describe(document, closed=self.closed)
         return super().openapi()
 
 
@@ -73,7 +81,19 @@ def create_app(container: Container) -> FastAPI:
         lifespan=lifespan,
         redirect_slashes=False,
     )
-    routers = [
+    routers = routers_of(watcher)
+    for each in routers:
+        app.include_router(each)
+    routes = routes_of(routers)
+    problems.install(app, routes)
+    app.add_middleware(JsonLane, routes=routes, body_limit=container.settings().body_limit)
+    app.closed = container.settings().authentication != "none"
+    gate.install(app, routes, container.callers() if app.closed else None)
+    return app
+
+
+def routers_of(watcher: Watcher) -> list[APIRouter]:
+    return [
         system.router(watcher),
         pipelines.router(watcher),
         pipelines.type_router(watcher),
@@ -93,12 +113,11 @@ def create_app(container: Container) -> FastAPI:
         maintenance.router(watcher),
         queues.router(watcher),
     ]
-    for each in routers:
-        app.include_router(each)
-    routes = [route for each in routers for route in each.routes if isinstance(route, APIRoute)]
-    problems.install(app, routes)
-    app.add_middleware(JsonLane, routes=routes, body_limit=container.settings().body_limit)
-    return app
+
+
+def routes_of(routers: Sequence[APIRouter]) -> list[APIRoute]:
+    """Every route, which the application itself keeps out of sight."""
+    return [route for each in routers for route in each.routes if isinstance(route, APIRoute)]
 
 
 def _exact(schema: Any) -> None:

@@ -13,6 +13,7 @@ from watcher.domain.timeliness import LateRun, LateRunFilter
 from watcher.domain.watcher import Watcher
 from watcher.entrypoints.http.answers import Answer, paged
 from watcher.entrypoints.http.bodies.checks import TimelinessBody
+from watcher.entrypoints.http.gate import ADMIN, READ
 from watcher.entrypoints.http.parameters import After, Limit, OptionalId
 from watcher.entrypoints.http.problems import BODY_PROBLEMS, documented
 
@@ -33,13 +34,15 @@ def checking_router(watcher: Watcher) -> APIRouter:
     """What sets checks off, which otherwise run every few minutes."""
     routes = APIRouter(tags=["Checks"])
 
-    @routes.post("/freshness", response_model=QueuedAnswer, responses=documented())
+    @routes.post("/freshness", openapi_extra=ADMIN, response_model=QueuedAnswer, responses=documented())
     async def check_freshness() -> Response:
         """Looks for pipelines whose target did not change for longer than their threshold, after the answer."""
         watcher.jobs.announce(Job.CHECK_FRESHNESS)
         return Answer(QUEUED)
 
-    @routes.post("/timeliness", response_model=QueuedAnswer, responses=documented(*BODY_PROBLEMS))
+    @routes.post(
+        "/timeliness", openapi_extra=ADMIN, response_model=QueuedAnswer, responses=documented(*BODY_PROBLEMS)
+    )
     async def check_timeliness(body: TimelinessBody) -> Response:
         """Looks for runs that take, or took, longer than their pipeline's threshold, after the answer."""
         watcher.jobs.announce(Job.CHECK_TIMELINESS, lookback_minutes=body.lookback_minutes)
@@ -52,7 +55,9 @@ def log_router(watcher: Watcher) -> APIRouter:
     """What checks found."""
     routes = APIRouter(tags=["Checks"])
 
-    @routes.get("/freshness_log", response_model=list[StaleSpell], responses=documented(422))
+    @routes.get(
+        "/freshness_log", openapi_extra=READ, response_model=list[StaleSpell], responses=documented(422)
+    )
     async def list_stale_spells(
         request: Request,
         *,
@@ -66,7 +71,9 @@ def log_router(watcher: Watcher) -> APIRouter:
         rows = await watcher.stale_spells.page(wanted, Page(limit, after))
         return paged(request, rows, rows.items[-1].id if rows.items else None)
 
-    @routes.get("/timeliness_log", response_model=list[LateRun], responses=documented(422))
+    @routes.get(
+        "/timeliness_log", openapi_extra=READ, response_model=list[LateRun], responses=documented(422)
+    )
     async def list_late_runs(
         request: Request,
         *,

@@ -25,6 +25,7 @@ from watcher.entrypoints.http.answers import (
 )
 from watcher.entrypoints.http.bodies.executions import BulkBody, EndBody, StartBody
 from watcher.entrypoints.http.bodies.fields import Instant
+from watcher.entrypoints.http.gate import READ, WRITE
 from watcher.entrypoints.http.parameters import After, Id, Limit, OptionalId
 from watcher.entrypoints.http.problems import (
     BODY_PROBLEMS,
@@ -53,6 +54,7 @@ def reporting_router(watcher: Watcher) -> APIRouter:
 
     @routes.post(
         "/start_pipeline_execution",
+        openapi_extra=WRITE,
         status_code=201,
         response_model=IdAnswer,
         responses=documented(404, *BODY_PROBLEMS, existing=IdAnswer),
@@ -69,13 +71,23 @@ def reporting_router(watcher: Watcher) -> APIRouter:
         )
         return Answer(b'{"id":%d}' % started.id, 200 if started.repeated else 201)
 
-    @routes.post("/end_pipeline_execution", status_code=204, responses=documented(404, 409, *BODY_PROBLEMS))
+    @routes.post(
+        "/end_pipeline_execution",
+        openapi_extra=WRITE,
+        status_code=204,
+        responses=documented(404, 409, *BODY_PROBLEMS),
+    )
     async def end_pipeline_execution(body: EndBody) -> Response:
         """Ends a run, once. The same end again is harmless, another one a conflict."""
         await watcher.end_execution(body.id, body.outcome())
         return NO_CONTENT
 
-    @routes.post("/pipeline_execution/bulk", response_model=BulkAnswer, responses=documented(*BODY_PROBLEMS))
+    @routes.post(
+        "/pipeline_execution/bulk",
+        openapi_extra=WRITE,
+        response_model=BulkAnswer,
+        responses=documented(*BODY_PROBLEMS),
+    )
     async def record_pipeline_executions(body: BulkBody) -> Response:
         """Takes up to 10,000 finished runs; `results` has an id or a problem for each, in order."""
         return Answer(encoded({"results": await _recorded(watcher, body.records())}))
@@ -87,11 +99,13 @@ def reading_router(watcher: Watcher) -> APIRouter:
     """What people ask."""
     routes = APIRouter(tags=["Executions"])
 
-    @routes.get("/pipeline_execution/bulk", include_in_schema=False)
+    @routes.get("/pipeline_execution/bulk", openapi_extra=READ, include_in_schema=False)
     async def no_execution_is_called_bulk() -> Response:
         raise HTTPException(405)
 
-    @routes.get("/pipeline_execution", response_model=list[Execution], responses=documented(422))
+    @routes.get(
+        "/pipeline_execution", openapi_extra=READ, response_model=list[Execution], responses=documented(422)
+    )
     async def list_pipeline_executions(
         request: Request,
         *,
@@ -114,7 +128,12 @@ def reading_router(watcher: Watcher) -> APIRouter:
         rows = await watcher.executions.page(wanted, Page(limit, after))
         return paged(request, rows, rows.items[-1].id if rows.items else None)
 
-    @routes.get("/pipeline_execution/{id}", response_model=ExecutionTree, responses=documented(404, 422))
+    @routes.get(
+        "/pipeline_execution/{id}",
+        openapi_extra=READ,
+        response_model=ExecutionTree,
+        responses=documented(404, 422),
+    )
     async def get_pipeline_execution(id: Id) -> Response:
         """A run with the whole tree of runs below it."""
         return Answer(tree(await watcher.executions.tree(id)))

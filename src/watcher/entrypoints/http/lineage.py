@@ -28,6 +28,7 @@ from watcher.domain.watcher import Watcher
 from watcher.entrypoints.http.answers import Answer, encoded, gently
 from watcher.entrypoints.http.bodies.fields import BIGINT, NO_NUL, Instant
 from watcher.entrypoints.http.bodies.lineage import LineageBody
+from watcher.entrypoints.http.gate import READ, WRITE
 from watcher.entrypoints.http.parameters import Id, OptionalId
 from watcher.entrypoints.http.problems import BODY_PROBLEMS, documented
 
@@ -72,6 +73,7 @@ def declaring_router(watcher: Watcher) -> APIRouter:
 
     @routes.post(
         "/address_lineage",
+        openapi_extra=WRITE,
         status_code=201,
         response_model=LineageAnswer,
         responses=documented(404, *BODY_PROBLEMS, existing=LineageAnswer),
@@ -93,7 +95,7 @@ def graph_router(watcher: Watcher) -> APIRouter:
     """What people ask about the graph."""
     routes = APIRouter(tags=["Lineage"])
 
-    @routes.get("/address_lineage", response_model=Graph, responses=documented(404, 422))
+    @routes.get("/address_lineage", openapi_extra=READ, response_model=Graph, responses=documented(404, 422))
     async def get_lineage(
         *,
         address_id: OptionalId = None,
@@ -112,7 +114,9 @@ def graph_router(watcher: Watcher) -> APIRouter:
         )
         return await gently(await watcher.lineage_graph.around(question))
 
-    @routes.get("/address_lineage/path", response_model=Paths, responses=documented(404, 422))
+    @routes.get(
+        "/address_lineage/path", openapi_extra=READ, response_model=Paths, responses=documented(404, 422)
+    )
     async def get_paths(
         *,
         start: Annotated[int, Query(alias="from", ge=-BIGINT - 1, le=BIGINT, description="An address id.")],
@@ -136,7 +140,9 @@ def effects_router(watcher: Watcher) -> APIRouter:
     """What people ask about one address or pipeline."""
     routes = APIRouter(tags=["Lineage"])
 
-    @routes.get("/address/{id}/impact", response_model=Impact, responses=documented(404, 422))
+    @routes.get(
+        "/address/{id}/impact", openapi_extra=READ, response_model=Impact, responses=documented(404, 422)
+    )
     async def get_impact(
         id: Id, *, depth: Depth = DEPTH_LIMIT, limit: Nodes = NODES_DEFAULT, as_of: AsOf = None
     ) -> Response:
@@ -149,7 +155,12 @@ def effects_router(watcher: Watcher) -> APIRouter:
             await asyncio.to_thread(Impact.of, graph) if graph.is_large() else Impact.of(graph)
         )
 
-    @routes.get("/pipeline/{id}/lineage", response_model=PipelineLineage, responses=documented(404, 422))
+    @routes.get(
+        "/pipeline/{id}/lineage",
+        openapi_extra=READ,
+        response_model=PipelineLineage,
+        responses=documented(404, 422),
+    )
     async def get_pipeline_lineage(id: Id, *, as_of: AsOf = None) -> Response:
         """What a pipeline reads and what it writes, as it declared last."""
         return Answer(encoded(await watcher.lineage.of_pipeline(id, as_of)))

@@ -7,13 +7,16 @@ from watcher.domain.retention import Forgotten
 from watcher.domain.watcher import Watcher
 from watcher.entrypoints.http.answers import Answer, encoded
 from watcher.entrypoints.http.bodies.maintenance import CleanUpBody
+from watcher.entrypoints.http.gate import ADMIN
 from watcher.entrypoints.http.problems import BODY_PROBLEMS, documented
 
 
 def router(watcher: Watcher) -> APIRouter:
     routes = APIRouter(tags=["Maintenance"])
 
-    @routes.post("/log_cleanup", response_model=Forgotten, responses=documented(*BODY_PROBLEMS))
+    @routes.post(
+        "/log_cleanup", openapi_extra=ADMIN, response_model=Forgotten, responses=documented(*BODY_PROBLEMS)
+    )
     async def clean_up(body: CleanUpBody) -> Response:
         """Deletes executions that ended longer ago than `retention_days`, with all that is only about them.
 

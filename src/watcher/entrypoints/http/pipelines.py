@@ -17,6 +17,7 @@ from watcher.entrypoints.http.bodies.pipelines import (
     PipelineTypeBody,
     PipelineTypePatch,
 )
+from watcher.entrypoints.http.gate import READ, WRITE
 from watcher.entrypoints.http.parameters import After, Id, Limit
 from watcher.entrypoints.http.problems import BODY_PROBLEMS, PROBLEMS_OF_PATCH, documented
 
@@ -34,6 +35,7 @@ def router(watcher: Watcher) -> APIRouter:
 
     @routes.post(
         "/pipeline",
+        openapi_extra=WRITE,
         status_code=201,
         response_model=PipelineAnswer,
         responses=documented(*BODY_PROBLEMS, existing=PipelineAnswer),
@@ -47,7 +49,7 @@ def router(watcher: Watcher) -> APIRouter:
         answer = PipelineAnswer(declared.id, declared.active, declared.load_lineage, declared.watermark)
         return Answer(encoded(answer), 201 if declared.created else 200)
 
-    @routes.get("/pipeline", response_model=list[Pipeline], responses=documented(422))
+    @routes.get("/pipeline", openapi_extra=READ, response_model=list[Pipeline], responses=documented(422))
     async def list_pipelines(
         request: Request,
         name: Annotated[str | None, Query(description="Only the pipeline of this name.")] = None,
@@ -58,11 +60,11 @@ def router(watcher: Watcher) -> APIRouter:
         rows = await watcher.pipelines.page(Page(limit, after), name)
         return paged(request, rows, rows.items[-1].id if rows.items else None)
 
-    @routes.get("/pipeline/{id}", response_model=Pipeline, responses=documented(404, 422))
+    @routes.get("/pipeline/{id}", openapi_extra=READ, response_model=Pipeline, responses=documented(404, 422))
     async def get_pipeline(id: Id) -> Response:
         return Answer(encoded(await watcher.pipelines.get(id)))
 
-    @routes.patch("/pipeline", response_model=Pipeline, responses=PROBLEMS_OF_PATCH)
+    @routes.patch("/pipeline", openapi_extra=WRITE, response_model=Pipeline, responses=PROBLEMS_OF_PATCH)
     async def change_pipeline(body: PipelinePatch) -> Response:
         """Changes the fields that the body names, of the pipeline with that `id` or, without one, `name`."""
         return Answer(encoded(await watcher.change_pipeline(*body.change())))
@@ -75,6 +77,7 @@ def type_router(watcher: Watcher) -> APIRouter:
 
     @routes.post(
         "/pipeline_type",
+        openapi_extra=WRITE,
         status_code=201,
         response_model=IdAnswer,
         responses=documented(*BODY_PROBLEMS, existing=IdAnswer),
@@ -84,7 +87,9 @@ def type_router(watcher: Watcher) -> APIRouter:
         declared = await watcher.declare_pipeline_type(body.declaration())
         return Answer(b'{"id":%d}' % declared.id, 201 if declared.created else 200)
 
-    @routes.get("/pipeline_type", response_model=list[PipelineType], responses=documented(422))
+    @routes.get(
+        "/pipeline_type", openapi_extra=READ, response_model=list[PipelineType], responses=documented(422)
+    )
     async def list_pipeline_types(
         request: Request, limit: Limit = DEFAULT_LIMIT, after: After = None
     ) -> Response:
@@ -92,11 +97,15 @@ def type_router(watcher: Watcher) -> APIRouter:
         rows = await watcher.pipeline_types.page(Page(limit, after))
         return paged(request, rows, rows.items[-1].id if rows.items else None)
 
-    @routes.get("/pipeline_type/{id}", response_model=PipelineType, responses=documented(404, 422))
+    @routes.get(
+        "/pipeline_type/{id}", openapi_extra=READ, response_model=PipelineType, responses=documented(404, 422)
+    )
     async def get_pipeline_type(id: Id) -> Response:
         return Answer(encoded(await watcher.pipeline_types.get(id)))
 
-    @routes.patch("/pipeline_type", response_model=PipelineType, responses=PROBLEMS_OF_PATCH)
+    @routes.patch(
+        "/pipeline_type", openapi_extra=WRITE, response_model=PipelineType, responses=PROBLEMS_OF_PATCH
+    )
     async def change_pipeline_type(body: PipelineTypePatch) -> Response:
         """Changes the fields that the body names, of the type with that `id` or, without one, `name`."""
         return Answer(encoded(await watcher.change_pipeline_type(*body.change())))

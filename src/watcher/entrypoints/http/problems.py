@@ -11,11 +11,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from watcher.domain.callers import CredentialsMissing, ScopeInsufficient
 from watcher.domain.errors import (
     Conflict,
+    Forbidden,
     Invalid,
     InvalidValue,
     NotFound,
+    Unauthenticated,
     Unavailable,
     WatcherError,
 )
@@ -25,7 +28,14 @@ MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 1
 MOST_ERRORS = 20
 MOST_LISTED = 1_000
-STATUSES: Mapping[type[WatcherError], int] = {NotFound: 404, Conflict: 409, Invalid: 422, Unavailable: 503}
+STATUSES: Mapping[type[WatcherError], int] = {
+    Unauthenticated: 401,
+    Forbidden: 403,
+    NotFound: 404,
+    Conflict: 409,
+    Invalid: 422,
+    Unavailable: 503,
+}
 
 
 class FieldError(BaseModel):
@@ -133,11 +143,24 @@ def answer_to(error: Exception, place: Sequence[str | int] = ("body",)) -> Probl
     match error:
         case Unavailable():
             return ProblemAnswer(problem_of(error), {"Retry-After": str(RETRY_AFTER_SECONDS)})
+        case Unauthenticated() | Forbidden():
+            return ProblemAnswer(problem_of(error), {"WWW-Authenticate": _challenge(error)})
         case WatcherError() | ValidationError():
             return ProblemAnswer(problem_of(error, place))
         case BadRequest():
             return ProblemAnswer(plain_problem(error.status, error.detail))
     raise error
+
+
+def _challenge(error: WatcherError) -> str:
+    """What RFC 6750 says that a client be told."""
+    match error:
+        case CredentialsMissing():
+            return 'Bearer realm="watcher"'
+        case ScopeInsufficient():
+            return f'Bearer realm="watcher", error="insufficient_scope", scope="{error.needed}"'
+        case _:
+            return 'Bearer realm="watcher", error="invalid_token"'
 
 
 def _allowed(path: str, routes: Iterable[APIRoute]) -> str:

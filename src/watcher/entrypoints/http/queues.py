@@ -11,6 +11,7 @@ from watcher.domain.durations import Measured
 from watcher.domain.queues import QueueHealth, QueueState
 from watcher.domain.watcher import Watcher
 from watcher.entrypoints.http.answers import Answer, encoded
+from watcher.entrypoints.http.gate import ADMIN
 from watcher.entrypoints.http.problems import documented
 
 
@@ -52,7 +53,9 @@ class MonitorAnswer:
 def router(watcher: Watcher) -> APIRouter:
     routes = APIRouter(tags=["Service"])
 
-    @routes.post("/celery/monitor-queue", response_model=MonitorAnswer, responses=documented())
+    @routes.post(
+        "/celery/monitor-queue", openapi_extra=ADMIN, response_model=MonitorAnswer, responses=documented()
+    )
     async def monitor_queues() -> Response:
         """Looks at the queues of background work, and records when too much is pending; 503 without their broker."""
         return Answer(encoded(MonitorAnswer.of(await watcher.monitor_queues())))

@@ -12,6 +12,7 @@ from watcher.domain.text import PIPELINE_NAME_LIMIT, TYPE_NAME_LIMIT
 from watcher.domain.watcher import Watcher
 from watcher.entrypoints.http.answers import paged
 from watcher.entrypoints.http.bodies.fields import NO_NUL
+from watcher.entrypoints.http.gate import READ
 from watcher.entrypoints.http.parameters import Limit, OptionalId
 from watcher.entrypoints.http.problems import documented
 from watcher.entrypoints.http.scalars import IsoDay
@@ -22,7 +23,12 @@ Day = Annotated[date, IsoDay()]
 def router(watcher: Watcher) -> APIRouter:
     routes = APIRouter(tags=["Reports"])
 
-    @routes.get("/report/daily_pipeline", response_model=list[PipelineDay], responses=documented(422))
+    @routes.get(
+        "/report/daily_pipeline",
+        openapi_extra=READ,
+        response_model=list[PipelineDay],
+        responses=documented(422),
+    )
     async def get_daily_report(
         request: Request,
         *,

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from watcher.domain.watcher import Watcher
 from watcher.entrypoints.http.answers import Answer, encoded
+from watcher.entrypoints.http.gate import OPEN
 from watcher.entrypoints.http.problems import (
     RETRY_AFTER_SECONDS,
     ProblemAnswer,
@@ -36,16 +37,16 @@ OK = b'{"status":"ok"}'
 def router(watcher: Watcher) -> APIRouter:
     routes = APIRouter(tags=["Service"])
 
-    @routes.get("/", response_model=StatusAnswer)
+    @routes.get("/", openapi_extra=OPEN, response_model=StatusAnswer)
     async def root() -> Response:
         return Answer(OK)
 
-    @routes.get("/health/live", response_model=StatusAnswer)
+    @routes.get("/health/live", openapi_extra=OPEN, response_model=StatusAnswer)
     async def live() -> Response:
         """The process answers."""
         return Answer(OK)
 
-    @routes.get("/health/ready", response_model=ReadyAnswer, responses=documented())
+    @routes.get("/health/ready", openapi_extra=OPEN, response_model=ReadyAnswer, responses=documented())
     async def ready() -> Response:
         """Everything that requests need is there; else 503 and what is missing.
 

@@ -1,0 +1,1 @@
+"""Who bears a token: keys of our own, and tokens of an issuer."""

@@ -1,0 +1,112 @@
+"""What a process knows of something that lives elsewhere, kept young by whoever asks for it."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from math import inf
+from typing import Generic, TypeVar
+
+from watcher.domain.errors import Unavailable, WatcherError
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """Ages in seconds, counted from the beginning of the load."""
+
+    fresh: float
+    """Beyond it who asks sets off another load."""
+    stale: float
+    """Beyond it who asks waits for that, while the source is well."""
+    kept: float
+    """Beyond it nothing is answered any more."""
+    pause: float
+    """Between the beginnings of two loads, at least."""
+    patience: float
+    """So long a source may take before it is taken for ill, and what is kept is answered."""
+
+
+@dataclass(unsafe_hash=True)
+class SourceUnavailable(Unavailable):
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.what} cannot be read now."
+
+
+class Refreshed(Generic[T]):
+    """The last value of `load`, which raises a `WatcherError` when there is none to be had."""
+
+    def __init__(
+        self,
+        what: str,
+        load: Callable[[], Awaitable[T]],
+        terms: Terms,
+        seconds: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._what, self._load, self._terms, self._seconds = what, load, terms, seconds
+        self._value: T | None = None
+        self._since = self._begun = -inf
+        self._task: asyncio.Task[None] | None = None
+        self._ill = False
+
+    def at_hand(self) -> T | None:
+        """The value, where there is one that may be answered without waiting."""
+        age = self._seconds() - self._since
+        if age > self._terms.fresh:
+            self._refresh()
+        return self._value if age <= (self._terms.kept if self._ill else self._terms.stale) else None
+
+    async def renewed(self) -> T:
+        """The value after a load that began not longer ago than the pause. Raises `SourceUnavailable`."""
+        self._refresh()
+        if self._task is not None:
+            await asyncio.wait({self._task}, timeout=self._terms.patience if self._is_kept() else None)
+            if not self._task.done():
+                self._fell_ill("it takes too long")
+        if self._value is None or not self._is_kept():
+            raise SourceUnavailable(self._what)
+        return self._value
+
+    async def close(self) -> None:
+        """Breaks off what is being loaded."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait({self._task})
+
+    def _is_kept(self) -> bool:
+        return self._seconds() - self._since <= self._terms.kept
+
+    def _refresh(self) -> None:
+        now = self._seconds()
+        if (self._task is None or self._task.done()) and now - self._begun >= self._terms.pause:
+            self._begun = now
+            self._task = asyncio.create_task(self._loaded(now))
+
+    async def _loaded(self, begun: float) -> None:
+        try:
+            self._value = await self._load()
+        except WatcherError as error:
+            self._fell_ill(str(error))
+        except Exception:
+            log.exception("%s could not be read", self._what)
+        else:
+            self._since = begun
+            if self._ill:
+                log.info("%s can be read again.", self._what)
+            self._ill = False
+
+    def _fell_ill(self, reason: str) -> None:
+        if not self._ill:
+            log.warning(
+                "%s cannot be read: those known are good for %.0f s more at most. %s",
+                self._what,
+                max(0.0, self._since + self._terms.kept - self._seconds()),
+                reason,
+            )
+        self._ill = True
