@@ -10,6 +10,7 @@ from starlette.responses import Response
 from watcher.domain.watcher import Watcher
 from watcher.entrypoints.http.answers import Answer, encoded
 from watcher.entrypoints.http.problems import (
+    PROBLEMS_OF_PROBES,
     RETRY_AFTER_SECONDS,
     ProblemAnswer,
     documented,
@@ -36,7 +37,7 @@ OK = b'{"status":"ok"}'
 def router(watcher: Watcher) -> APIRouter:
     routes = APIRouter(tags=["Service"])
 
-    @routes.get("/", response_model=StatusAnswer)
+    @routes.get("/", response_model=StatusAnswer, responses=documented())
     async def root() -> Response:
         return Answer(OK)
 
@@ -45,7 +46,7 @@ def router(watcher: Watcher) -> APIRouter:
         """The process answers."""
         return Answer(OK)
 
-    @routes.get("/health/ready", response_model=ReadyAnswer, responses=documented())
+    @routes.get("/health/ready", response_model=ReadyAnswer, responses=PROBLEMS_OF_PROBES)
     async def ready() -> Response:
         """Everything that requests need is there; else 503 and what is missing.
 
