@@ -3,6 +3,7 @@
 import asyncio
 import ctypes
 import os
+import resource
 import signal
 import socket
 import sys
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
 PR_SET_PDEATHSIG = 1
+OTHER_FILES = 512
+"""What a worker has open besides the connections of its clients, at most."""
+
 HEARTBEAT_SECONDS = 120  # the largest body that is allowed takes a slow machine some time
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 (holds the workers' heartbeat files; a tmpfs never blocks)
 
@@ -40,7 +44,7 @@ class Worker(UvicornWorker):
 
     CONFIG_KWARGS: ClassVar[dict[str, Any]] = {
         "loop": "uvloop",
-        "http": "httptools",
+        "http": "httptools",  # as bounded by `_protocol`
         "ws": "none",
         "lifespan": "on",
         "server_header": False,
@@ -54,6 +58,7 @@ class Worker(UvicornWorker):
     def init_process(self) -> None:
         if sys.platform == "linux":
             ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
+        self.config.http = _protocol(self.app.settings)
         super().init_process()
 
     async def callback_notify(self) -> None:
@@ -91,13 +96,13 @@ class Server(BaseApplication):
         ready: Callable[[], None] = lambda: None,
         attend: Callable[[], None] = lambda: None,
     ) -> None:
-        self._settings = settings
+        self.settings = settings
         self._ready = ready
         self.attend = attend
         super().__init__()
 
     def load_config(self) -> None:
-        settings = self._settings
+        settings = self.settings
         configuration: dict[str, Any] = {
             "bind": _authority(settings),
             "workers": settings.workers,
@@ -118,16 +123,35 @@ class Server(BaseApplication):
         from watcher.container import Container
         from watcher.entrypoints.http.app import create_app
 
-        return create_app(Container(settings=self._settings))
+        return create_app(Container(settings=self.settings))
 
     def run(self) -> None:
-        require_safe(self._settings)
-        _require_free(self._settings)
+        require_safe(self.settings)
+        _require_free(self.settings)
         try:
             PatientArbiter(self).run()
         except SystemExit as end:
             if end.code not in (0, None):
                 raise
+
+
+def _protocol(settings: Settings) -> type[asyncio.Protocol]:
+    """What a worker speaks with its clients, and files enough for as many of them as it may have."""
+    from watcher.entrypoints.http.connections import MOST_REFUSED, Patience, bounded
+
+    wanted = MOST_REFUSED * settings.connection_limit + OTHER_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    unlimited = resource.RLIM_INFINITY
+    files = wanted if unlimited in (soft, hard) else max(soft, min(wanted, hard))
+    if soft != unlimited and files > soft:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
+    patience = Patience(
+        head_limit=settings.head_limit,
+        head_timeout=settings.head_timeout,
+        body_timeout=settings.body_timeout,
+        connections=min(settings.connection_limit, max((files - OTHER_FILES) // MOST_REFUSED, 1)),
+    )
+    return bounded(patience)
 
 
 def url(settings: Settings) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
+from starlette.types import Receive, Scope, Send
 
 from watcher.container import Container, working
 from watcher.domain.watcher import Watcher
@@ -27,8 +28,12 @@ from watcher.entrypoints.http import (
     system,
 )
 from watcher.entrypoints.http.bodies.fields import BIGINT, NO_NUL
+from watcher.entrypoints.http.crowd import AtMost, Crowd
 from watcher.entrypoints.http.json_lane import JsonLane
 from watcher.entrypoints.http.problems import Problem
+from watcher.entrypoints.http.request_bodies import Room
+from watcher.entrypoints.http.secured import secured
+from watcher.settings import Settings
 
 DESCRIPTION = "Records what data pipelines do: executions, watermarks, and from where to where data flows."
 _NESTED = {"$ref": "#/components/schemas/JsonValue"}
@@ -45,12 +50,15 @@ JSON_VALUE: Mapping[str, Any] = {
 
 
 class Api(FastAPI):
-    """FastAPI whose document knows the schemas that pydantic does not: of problems, and of metadata.
+    """FastAPI whose document knows the schemas that pydantic does not, and whose every answer has the headers of `secured`.
 
-    And who may do what, where not everybody may do everything: `closed`.
+    The document says who may do what, too, where not everybody may do everything: `closed`.
     """
 
     closed = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await super().__call__(scope, receive, secured(scope, send) if scope["type"] == "http" else send)
 
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema is None:
@@ -86,7 +94,7 @@ def create_app(container: Container) -> FastAPI:
         app.include_router(each)
     routes = routes_of(routers)
     problems.install(app, routes)
-    app.add_middleware(JsonLane, routes=routes, body_limit=container.settings().body_limit)
+    _limit(app, routes, container.settings())
     app.closed = container.settings().authentication != "none"
     gate.install(app, routes, container.callers() if app.closed else None)
     return app
@@ -118,6 +126,13 @@ def routers_of(watcher: Watcher) -> list[APIRouter]:
 def routes_of(routers: Sequence[APIRouter]) -> list[APIRoute]:
     """Every route, which the application itself keeps out of sight."""
     return [route for each in routers for route in each.routes if isinstance(route, APIRoute)]
+
+
+def _limit(app: FastAPI, routes: Sequence[APIRoute], settings: Settings) -> None:
+    """Puts what bounds requests around the application, from the inside to the outside."""
+    crowd = Crowd(settings.request_limit)
+    app.add_middleware(AtMost, crowd=crowd)
+    app.add_middleware(JsonLane, routes=routes, crowd=crowd, room=Room(settings.body_limit))
 
 
 def _exact(schema: Any) -> None:

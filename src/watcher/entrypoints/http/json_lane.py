@@ -12,14 +12,13 @@ from typing import Any
 
 from fastapi.routing import APIRoute
 from pydantic import TypeAdapter, ValidationError
-from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from watcher.domain.errors import WatcherError
+from watcher.entrypoints.http.crowd import Crowd
 from watcher.entrypoints.http.problems import BadRequest, answer_to
-
-JSON_TYPES = ("application/json", "+json")
+from watcher.entrypoints.http.request_bodies import Body, ClientGone, Room
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +37,13 @@ class Lane:
         return cls(TypeAdapter(annotation), route.endpoint)
 
 
-class ClientGone(Exception):
-    """The client closed the connection before it had sent its request."""
-
-
 class JsonLane:
     """Serves the routes with a body; everything else is `app`'s."""
 
-    def __init__(self, app: ASGIApp, routes: Iterable[APIRoute], body_limit: int) -> None:
+    def __init__(self, app: ASGIApp, routes: Iterable[APIRoute], crowd: Crowd, room: Room) -> None:
         self._app = app
-        self._body_limit = body_limit
+        self._crowd = crowd
+        self._room = room
         self._lanes = {
             (method, route.path): Lane.of(route)
             for route in routes
@@ -60,9 +56,13 @@ class JsonLane:
         if lane is None:
             await self._app(scope, receive, send)
             return
-        with suppress(ClientGone):
-            answer = await self._answer(lane, scope, receive)
-            await answer(scope, receive, send)
+        body = Body(self._room)
+        try:
+            with suppress(ClientGone):
+                answer = await self._answer(lane, body, scope, receive)
+                await answer(scope, receive, send)
+        finally:
+            body.release()
 
     def _lane(self, scope: Scope) -> Lane | None:
         if scope["type"] != "http":
@@ -70,31 +70,12 @@ class JsonLane:
         path = scope["path"].removeprefix(scope.get("root_path", ""))
         return self._lanes.get((scope["method"], path))
 
-    async def _answer(self, lane: Lane, scope: Scope, receive: Receive) -> Response:
+    async def _answer(self, lane: Lane, body: Body, scope: Scope, receive: Receive) -> Response:
+        """Whoever is slow to send a body is not of the crowd until it is there."""
         try:
-            body = await self._read(scope, receive)
-            return await lane.endpoint(lane.body.validate_json(body))
+            self._crowd.require_room()
+            content = await body.read(scope, receive)
+            with self._crowd:
+                return await lane.endpoint(lane.body.validate_json(content))
         except (WatcherError, ValidationError, BadRequest) as error:
             return answer_to(error)
-
-    async def _read(self, scope: Scope, receive: Receive) -> bytearray:
-        """The whole body. Raises `BadRequest` when it is too large or not JSON by its own account."""
-        headers = Headers(scope=scope)
-        kind = headers.get("content-type")
-        if kind is not None and not kind.partition(";")[0].strip().lower().endswith(JSON_TYPES):
-            raise BadRequest(415, f"The content type must be application/json, not {kind}.")
-        length = headers.get("content-length", "0")
-        self._require_small(int(length) if length.isdecimal() else 0)
-        body, more = bytearray(), True
-        while more:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                raise ClientGone
-            body += message.get("body", b"")
-            more = message.get("more_body", False)
-            self._require_small(len(body))
-        return body
-
-    def _require_small(self, size: int) -> None:
-        if size > self._body_limit:
-            raise BadRequest(413, f"The request body is larger than {self._body_limit:,} bytes.")

@@ -26,6 +26,10 @@ from watcher.entrypoints.http.answers import encoded
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 1
+RETRY_AFTER: Mapping[str, Any] = {
+    "description": "Seconds to wait before another try.",
+    "schema": {"type": "integer", "minimum": 1},
+}
 MOST_ERRORS = 20
 MOST_LISTED = 1_000
 STATUSES: Mapping[type[WatcherError], int] = {
@@ -80,10 +84,13 @@ class ProblemAnswer(Response):
 class BadRequest(Exception):
     """A request that is refused before its content is looked at: 413, 415."""
 
-    def __init__(self, status: Literal[413, 415], detail: str) -> None:
+    def __init__(
+        self, status: Literal[413, 415], detail: str, headers: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__(detail)
         self.status = status
         self.detail = detail
+        self.headers = headers
 
 
 def problem_of(
@@ -148,7 +155,7 @@ def answer_to(error: Exception, place: Sequence[str | int] = ("body",)) -> Probl
         case WatcherError() | ValidationError():
             return ProblemAnswer(problem_of(error, place))
         case BadRequest():
-            return ProblemAnswer(plain_problem(error.status, error.detail))
+            return ProblemAnswer(plain_problem(error.status, error.detail), error.headers)
     raise error
 
 
@@ -204,15 +211,21 @@ def documented(*statuses: int, existing: object = None) -> dict[int | str, dict[
 
     `existing` is the model of a 200 that a creating route gives when there was nothing to create.
     """
-    schema = {"schema": {"$ref": "#/components/schemas/Problem"}}
-    responses: dict[int | str, dict[str, Any]] = {
-        status: {"description": HTTPStatus(status).phrase, "content": {MEDIA_TYPE: schema}}
-        for status in (*statuses, 503)
-    }
+    responses = _documented((*statuses, 429, 503))
     if existing is not None:
         responses[200] = {"model": existing, "description": "It existed already"}
     return responses
 
 
-BODY_PROBLEMS = (413, 415, 422)
+def _documented(statuses: Iterable[int]) -> dict[int | str, dict[str, Any]]:
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {
+        status: {"description": HTTPStatus(status).phrase, "content": content}
+        | ({"headers": {"Retry-After": RETRY_AFTER}} if status in (429, 503) else {})
+        for status in statuses
+    }
+
+
+PROBLEMS_OF_PROBES = _documented([503])
+BODY_PROBLEMS = (408, 413, 415, 422)
 PROBLEMS_OF_PATCH = documented(404, 409, *BODY_PROBLEMS)

@@ -11,6 +11,7 @@ from watcher.domain.watcher import Watcher
 from watcher.entrypoints.http.answers import Answer, encoded
 from watcher.entrypoints.http.gate import OPEN
 from watcher.entrypoints.http.problems import (
+    PROBLEMS_OF_PROBES,
     RETRY_AFTER_SECONDS,
     ProblemAnswer,
     documented,
@@ -37,7 +38,7 @@ OK = b'{"status":"ok"}'
 def router(watcher: Watcher) -> APIRouter:
     routes = APIRouter(tags=["Service"])
 
-    @routes.get("/", openapi_extra=OPEN, response_model=StatusAnswer)
+    @routes.get("/", openapi_extra=OPEN, response_model=StatusAnswer, responses=documented())
     async def root() -> Response:
         return Answer(OK)
 
@@ -46,7 +47,7 @@ def router(watcher: Watcher) -> APIRouter:
         """The process answers."""
         return Answer(OK)
 
-    @routes.get("/health/ready", openapi_extra=OPEN, response_model=ReadyAnswer, responses=documented())
+    @routes.get("/health/ready", openapi_extra=OPEN, response_model=ReadyAnswer, responses=PROBLEMS_OF_PROBES)
     async def ready() -> Response:
         """Everything that requests need is there; else 503 and what is missing.
 
