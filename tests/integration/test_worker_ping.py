@@ -29,12 +29,12 @@ def pinged(broker: Broker, log: Path) -> int:
 
 
 def test_a_worker_is_alive_that_spoke_a_little_while_ago(broker: Broker, tmp_path: Path) -> None:
-    spoke(broker, default_nodename(None), SILENT_SECONDS / 2)
+    spoke(broker, default_nodename(""), SILENT_SECONDS / 2)
     assert pinged(broker, tmp_path / "log") == 0
 
 
 def test_a_worker_is_not_that_is_silent_whatever_others_say(broker: Broker, tmp_path: Path) -> None:
-    spoke(broker, default_nodename(None), SILENT_SECONDS + 10)
+    spoke(broker, default_nodename(""), SILENT_SECONDS + 10)
     spoke(broker, "celery@elsewhere", 0)
     assert pinged(broker, tmp_path / "log") == 1
     quiet = silent(broker.url)

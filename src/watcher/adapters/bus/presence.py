@@ -30,7 +30,7 @@ def silent(broker_url: str) -> float | None:
     """
     with Redis.from_url(url_of_client(broker_url), socket_timeout=2, socket_connect_timeout=2) as redis:
         try:
-            spoke = redis.zscore(WORKERS, default_nodename(None))
+            spoke = redis.zscore(WORKERS, default_nodename(""))
         except (RedisError, OSError):
             return None
     quiet = time() - (spoke or 0.0)

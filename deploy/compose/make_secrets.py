@@ -1,4 +1,4 @@
-"""Makes the passwords of `compose.yaml`, once: `python secrets.py DIRECTORY`, which holds a directory for each reader.
+"""Makes the passwords of `compose.yaml`, once: `python make_secrets.py DIRECTORY`, which holds a directory for each reader.
 
 What is there already is left as it is. Whoever runs this file owns the directories.
 """
