@@ -1,7 +1,7 @@
 # The front door. Needs Python 3.11 or newer as `python3` (or `make PYTHON=...`) and nothing else.
 PYTHON ?= python3
 BIN := .venv/bin
-SOURCES := src tests benchmarks examples migrations bootstrap.py
+SOURCES := src tests benchmarks examples deploy migrations bootstrap.py
 
 .DEFAULT_GOAL := help
 .PHONY: help up demo test test-watching-faults check format bench bench-lineage bench-checks lock runtime dev

@@ -22,6 +22,8 @@ async def open_watcher(
     derives it from the database's limit; `timeout` bounds every statement, in seconds. Calls raise
     `watcher.domain.errors.StoreUnavailable` while the database cannot be reached.
     """
-    settings = Settings(database_url=SecretStr(dsn), pool_size=pool_size, database_timeout=timeout, workers=1)
+    settings = Settings(
+        database_url=SecretStr(dsn), pooler_url=None, pool_size=pool_size, database_timeout=timeout, workers=1
+    )
     async with working(Container(settings=settings)) as watcher:
         yield watcher

@@ -1,11 +1,18 @@
-"""Every setting, named once. Each is the environment variable `WATCHER_<NAME>`, or a line of `.env`."""
+"""Every setting, named once: the environment variable `WATCHER_<NAME>`, a line of `.env`, or a file of a secret."""
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SecretsSettingsSource,
+    SettingsConfigDict,
+)
 
 from watcher.domain.alert_channels import BadChannels, Channel, channels, require_distinct
 from watcher.domain.anomaly import MetricField
@@ -16,6 +23,9 @@ from watcher.domain.jobs import JOBS, Job
 SCHEMES = ("postgresql://", "postgres://")
 MEMORY = "memory://"
 """The database URL of the store in memory, for embedding."""
+
+SECRETS = Path("/run/secrets")
+"""Where containers find files of secrets."""
 
 
 class Settings(BaseSettings):
@@ -28,6 +38,12 @@ class Settings(BaseSettings):
     database_url: Annotated[
         SecretStr | None,
         Field(description="PostgreSQL to use, as `postgresql://user:password@host:port/database`."),
+    ] = None
+    pooler_url: Annotated[
+        SecretStr | None,
+        Field(
+            description="The same database through PgBouncer in transaction mode, for all but `watcher migrate`."
+        ),
     ] = None
     host: Annotated[str, Field(description="Address the API listens on.")] = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65_535, description="Port the API listens on.")] = 8000
@@ -236,6 +252,28 @@ class Settings(BaseSettings):
         Path | None,
         Field(description="Directory of the PostgreSQL programs for `watcher up`, instead of the wheel's."),
     ] = None
+    secrets_dir: Annotated[
+        Path,
+        Field(
+            description="Where a file named as a variable, in small letters, holds its value, e.g. "
+            "`watcher_database_url`; only a variable can set this."
+        ),
+    ] = SECRETS
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Files come last: a variable, and a line of `.env`, stand above them."""
+        directory = Path(os.environ.get("WATCHER_SECRETS_DIR") or SECRETS)
+        if directory.is_dir():
+            file_secret_settings = SecretsSettingsSource(settings_cls, secrets_dir=directory)
+        return init_settings, env_settings, dotenv_settings, file_secret_settings
 
     @field_validator("auto_anomaly_rules", mode="before")
     @classmethod
@@ -244,6 +282,14 @@ class Settings(BaseSettings):
         if not isinstance(metrics, str):
             return metrics
         return tuple(dict.fromkeys(name.strip() for name in metrics.split(",") if name.strip()))
+
+    @field_validator("pooler_url")
+    @classmethod
+    def _is_a_pooler(cls, url: SecretStr | None) -> SecretStr | None:
+        """Nor must this one's."""
+        if url is not None and not url.get_secret_value().startswith(SCHEMES):
+            raise ValueError("must look like postgresql://user:password@host:port/database")
+        return url
 
     @field_validator("database_url")
     @classmethod

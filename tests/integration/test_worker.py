@@ -19,6 +19,7 @@ from tests.server import Server, execute, fetch
 from watcher import bus
 from watcher.adapters.bus.celery_jobs import CeleryJobs
 from watcher.adapters.bus.connection import redis
+from watcher.adapters.bus.presence import silent
 from watcher.adapters.bus.redis_durations import RedisDurations
 from watcher.domain.attempts import DELIVERIES
 from watcher.domain.durations import Measured
@@ -95,6 +96,11 @@ def settled(dsn: str, oddity: int, times: int) -> None:
     until(lambda: len(begun(dsn, oddity)) >= times and not at_work(dsn), SECONDS, f"oddity {oddity}")
     time.sleep(0.3)
     assert len(begun(dsn, oddity)) == times
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_worker_says_under_the_name_of_its_host_that_it_is_alive(broker: Broker) -> None:
+    until(lambda: silent(broker.url) is None, SECONDS, "a sign of life")
 
 
 def test_every_job_is_done(worker: Program, odd_database: str, announce: Announce) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr, ValidationError
 
+from watcher.entrypoints.cli.terms import settings_with
 from watcher.settings import Settings
 
 PAGE = (Path(__file__).parents[2] / "docs" / "settings.md").read_text()
@@ -31,10 +32,11 @@ def test_a_row_has_the_default_and_the_description(field: str) -> None:
 
 def test_passwords_are_never_shown() -> None:
     settings = Settings(
-        database_url=SecretStr("postgresql://user:secret@host/name"),
-        broker_url=SecretStr("redis://:secret@host/0"),
+        database_url=SecretStr("postgresql://user:pa55word@host/name"),
+        pooler_url=SecretStr("postgresql://user:pa55word@host/name"),
+        broker_url=SecretStr("redis://:pa55word@host/0"),
     )
-    assert "secret" not in f"{settings!r} {settings}"
+    assert "pa55word" not in f"{settings!r} {settings}"
 
 
 @pytest.mark.parametrize(
@@ -52,3 +54,40 @@ def test_a_metric_that_there_is_not_stops_the_program(monkeypatch: pytest.Monkey
     monkeypatch.setenv("WATCHER_AUTO_ANOMALY_RULES", "rows")
     with pytest.raises(ValidationError, match="auto_anomaly_rules"):
         Settings()
+
+
+def test_a_secret_may_be_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "watcher_database_url").write_text("postgresql://user:secret@host/name\n")
+    (tmp_path / "WATCHER_PORT").write_text("8001")
+    monkeypatch.setenv("WATCHER_SECRETS_DIR", f"{tmp_path}")
+    monkeypatch.delenv("WATCHER_DATABASE_URL", raising=False)
+    settings = Settings()
+    assert settings.database_url is not None
+    assert settings.database_url.get_secret_value() == "postgresql://user:secret@host/name"
+    assert settings.port == 8001
+    monkeypatch.setenv("WATCHER_PORT", "8002")
+    assert Settings().port == 8002
+    assert Settings(port=8003).port == 8003
+
+
+def test_a_directory_of_secrets_that_is_not_there_is_no_mistake(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("WATCHER_SECRETS_DIR", f"{tmp_path / 'none'}")
+    assert Settings().secrets_dir == tmp_path / "none"
+
+
+def test_a_secret_that_breaks_a_rule_is_not_shown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "watcher_pooler_url").write_text("mysql://user:secret@host/name")
+    monkeypatch.setenv("WATCHER_SECRETS_DIR", f"{tmp_path}")
+    with pytest.raises(ValidationError, match="pooler_url") as refusal:
+        Settings()
+    assert "secret" not in f"{refusal.value}"
+
+
+def test_the_pooler_of_the_environment_is_not_that_of_a_database_on_the_command_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("WATCHER_POOLER_URL", "postgresql://user@pooler/name")
+    assert settings_with().pooler_url is not None
+    assert settings_with(database_url="postgresql://user@other/name").pooler_url is None

@@ -86,6 +86,15 @@ def dsn(settings: Settings) -> str:
     return settings.database_url.get_secret_value()
 
 
+def _way(settings: Settings) -> str:
+    """How to get to that database."""
+    return dsn(settings) if settings.pooler_url is None else settings.pooler_url.get_secret_value()
+
+
+def _pooled(settings: Settings) -> bool:
+    return settings.pooler_url is not None
+
+
 def _store(settings: Settings) -> str:
     return "memory" if dsn(settings) == MEMORY else "postgres"
 
@@ -106,7 +115,8 @@ class Stores(containers.DeclarativeContainer):
 
     database = providers.Singleton(
         Database,
-        providers.Callable(dsn, settings),
+        providers.Callable(_way, settings),
+        pooled=providers.Callable(_pooled, settings),
         pool_size=settings.provided.pool_size,
         processes=settings.provided.workers,
         timeout=settings.provided.database_timeout,

@@ -5,7 +5,8 @@ from time import time
 from typing import Any
 
 from celery import bootsteps
-from redis import ConnectionPool
+from celery.utils.nodenames import default_nodename
+from redis import ConnectionPool, Redis
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
 from redis.retry import Retry
@@ -19,6 +20,22 @@ PULSE_SECONDS = 5.0
 ALIVE_SECONDS = 20.0
 FORGOTTEN_SECONDS = 86_400.0
 PATIENCE_SECONDS = 5.0
+SILENT_SECONDS = 60.0
+"""After which a worker that could speak to its broker is taken for hung."""
+
+
+def silent(broker_url: str) -> float | None:
+    """For how many seconds this host's worker has said nothing, if that is too long.
+
+    None where it spoke, and where nobody can tell, for its broker is away: a worker that waits for that is well.
+    """
+    with Redis.from_url(url_of_client(broker_url), socket_timeout=2, socket_connect_timeout=2) as redis:
+        try:
+            spoke = redis.zscore(WORKERS, default_nodename(""))
+        except (RedisError, OSError):
+            return None
+    quiet = time() - (spoke or 0.0)
+    return quiet if quiet > SILENT_SECONDS else None
 
 
 class Presence(bootsteps.StartStopStep):

@@ -15,6 +15,9 @@ RESERVED_CONNECTIONS = 5
 IDLE_SECONDS = 300.0
 KEEP_SECONDS = 120.0
 LOCK_SECONDS = 3.0
+STATEMENTS = 100
+"""Prepared, at most, on one connection."""
+
 SERVER_SETTINGS = {
     # The plans of statements over short lists do not depend on the values: plan once for each connection.
     "plan_cache_mode": "force_generic_plan",
@@ -22,10 +25,15 @@ SERVER_SETTINGS = {
     "application_name": "watcher",
     "timezone": "UTC",
 }
+KNOWN_TO_POOLERS = ("application_name", "timezone")
+"""What PgBouncer takes at the start of a connection, and sets wherever that leads."""
 
 
 class Connections:
     """At most `size` connections, made when needed and anew where they broke.
+
+    `pooled` ones lead to PgBouncer in transaction mode, where a connection is another session in each transaction: no
+    statement is prepared on it, and what is set is set in each transaction, by `terms`.
 
     With `size` 0 it is derived from the database's limit and `processes`, the number of processes that share
     it, but `LARGEST_POOL` at most: few connections with work waiting in the process are faster than many that
@@ -33,11 +41,21 @@ class Connections:
     statement.
     """
 
-    def __init__(self, dsn: str, *, size: int, processes: int, timeout: float) -> None:
+    def __init__(self, dsn: str, *, size: int, processes: int, timeout: float, pooled: bool = False) -> None:
         self._dsn = dsn
         self._size = size
         self._processes = processes
         self._timeout = timeout
+        self._statements = 0 if pooled else STATEMENTS
+        set_at_once = SERVER_SETTINGS | {"lock_timeout": f"{self._lock_milliseconds()}ms"}
+        self._server_settings = (
+            {name: set_at_once[name] for name in KNOWN_TO_POOLERS} if pooled else set_at_once
+        )
+        self.terms = "; ".join(
+            f"SET LOCAL {name} = '{value}'"
+            for name, value in set_at_once.items()
+            if name not in self._server_settings
+        )
         self._pool: asyncpg.Pool | None = None
         self._opening: asyncio.Task[asyncpg.Pool] | None = None
         self._closed = False
@@ -110,7 +128,8 @@ class Connections:
             timeout=self._timeout,
             command_timeout=self._timeout,
             max_inactive_connection_lifetime=IDLE_SECONDS,
-            server_settings=SERVER_SETTINGS | {"lock_timeout": f"{self._lock_milliseconds()}ms"},
+            server_settings=self._server_settings,
+            statement_cache_size=self._statements,
             init=_prepared,
             reset=_left_as_it_is,
         )
@@ -121,7 +140,9 @@ class Connections:
         return int(min(self._timeout / 2, LOCK_SECONDS) * 1_000)
 
     async def _derived_size(self) -> int:
-        connection = await asyncpg.connect(self._dsn, timeout=self._timeout)
+        connection = await asyncpg.connect(
+            self._dsn, timeout=self._timeout, statement_cache_size=self._statements
+        )
         try:
             limit = int(await connection.fetchval("SHOW max_connections"))
         finally:

@@ -38,10 +38,20 @@ Isolation = Literal["repeatable_read"]
 
 
 class Database:
-    """One database, over `Connections` of `pool_size`, `processes` and `timeout`; nothing connects at first."""
+    """One database, over `Connections`; nothing connects at first."""
 
-    def __init__(self, dsn: str, *, pool_size: int = 0, processes: int = 1, timeout: float = 10.0) -> None:
-        self.connections = Connections(dsn, size=pool_size, processes=processes, timeout=timeout)
+    def __init__(
+        self,
+        dsn: str,
+        *,
+        pool_size: int = 0,
+        processes: int = 1,
+        timeout: float = 10.0,
+        pooled: bool = False,
+    ) -> None:
+        self.connections = Connections(
+            dsn, size=pool_size, processes=processes, timeout=timeout, pooled=pooled
+        )
 
     async def close(self) -> None:
         """Waits for what is under way, then closes."""
@@ -82,6 +92,8 @@ class Database:
                     self.connections.taken() as connection,
                     connection.transaction(isolation=isolation, readonly=readonly),
                 ):
+                    if self.connections.terms:
+                        await connection.execute(self.connections.terms)
                     yield Transaction(connection)
         except ROLLED_BACK:
             raise StoreBusy("it undid this transaction in favour of another") from None
@@ -91,14 +103,15 @@ class Database:
     ) -> list[asyncpg.Record]:
         """Runs a statement; again when the database chose it as a deadlock's victim and undid it."""
         arguments = query.arguments(values)
+        terms = "; ".join(filter(None, (self.connections.terms, PLAN_FOR_THESE_VALUES if replan else "")))
         for _ in range(ATTEMPTS):
             try:
                 with _in_words_of_the_domain():
                     async with self.connections.taken() as connection:
-                        if not replan:
+                        if not terms:
                             return await connection.fetch(query.sql, *arguments)
                         async with connection.transaction():
-                            await connection.execute(PLAN_FOR_THESE_VALUES)
+                            await connection.execute(terms)
                             return await connection.fetch(query.sql, *arguments)
             except ROLLED_BACK:
                 continue

@@ -102,12 +102,19 @@ def worker(
         typer.Option(min=1, help="Processes: jobs that are done at a time.", show_default="2"),
     ] = None,
     database_url: DatabaseUrl = None,
+    ping: Annotated[
+        bool,
+        typer.Option("--ping", help="Only say, by the exit code, whether the worker of this host is alive."),
+    ] = False,
 ) -> None:
     """Do the background work that a broker holds. Start as many as you like, wherever you like."""
     settings = settings_with(worker_concurrency=concurrency, database_url=database_url)
-    require_database(settings)
     require_broker(settings)
-    from watcher.entrypoints.worker.program import work
+    from watcher.entrypoints.worker.program import lives, work
+
+    if ping:
+        raise typer.Exit(0 if lives(settings) else 1)
+    require_database(settings)
 
     raise typer.Exit(work(settings))
 

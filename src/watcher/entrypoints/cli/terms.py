@@ -42,6 +42,8 @@ def failed(reason: object) -> typer.Exit:
 def settings_with(**options: object) -> Settings:
     """The settings, with the options of the command line above the environment."""
     given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
+    if "database_url" in given:
+        given["pooler_url"] = None  # that of the environment leads to another database
     try:
         return Settings(**given)
     except ValidationError as error:

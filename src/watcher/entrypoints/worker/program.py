@@ -10,7 +10,7 @@ from celery.signals import worker_process_shutdown, worker_shutdown
 
 from watcher.adapters.bus.application import application
 from watcher.adapters.bus.connection import is_redis
-from watcher.adapters.bus.presence import Presence
+from watcher.adapters.bus.presence import Presence, silent
 from watcher.bus import broker
 from watcher.container import Container
 from watcher.domain.jobs import JOBS, Job, Terms
@@ -54,6 +54,11 @@ def work(
     )
     worker.start()
     return int(worker.exitcode or 0)
+
+
+def lives(settings: Settings) -> bool:
+    """Whether this host's worker does; true where nobody can tell, beside brokers other than Redis say."""
+    return not is_redis(broker(settings)) or silent(broker(settings)) is None
 
 
 def beat(settings: Settings) -> None:
