@@ -17,6 +17,7 @@ from watcher.domain.anomaly_rules import ChangeAnomalyRule, DeclareAnomalyRule
 from watcher.domain.closure import RebuildClosure
 from watcher.domain.deliveries import TryChannels
 from watcher.domain.executions import EndExecution, RecordExecutions, StartExecution
+from watcher.domain.health import JudgeReadiness
 from watcher.domain.lineage import DeclareLineage
 from watcher.domain.pipeline import ChangePipeline, DeclarePipeline
 from watcher.domain.pipeline_type import ChangePipelineType, DeclarePipelineType
@@ -72,6 +73,10 @@ class Container(Tasks):
         daily_report=Stores.daily_report,
         retention=Stores.retention,
         probes=Stores.probes,
+        vitals=Stores.vitals,
+        judge_readiness=providers.Singleton(
+            JudgeReadiness, Stores.schedule, Stores.clock, Stores.task_bus, Stores.clock.provided.now.call()
+        ),
         monitor_queues=Tasks.monitor_queues,
         broker=Stores.broker,
     )

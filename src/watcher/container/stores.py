@@ -31,6 +31,7 @@ from watcher.adapters.memory.queue_spells import MemoryQueueSpells
 from watcher.adapters.memory.retention import MemoryRetention
 from watcher.adapters.memory.stale_spells import MemoryStaleSpells
 from watcher.adapters.memory.ticks import MemoryTicks
+from watcher.adapters.memory.vitals import MemoryVitals
 from watcher.adapters.memory.watching import Watching
 from watcher.adapters.postgres.address_types import PostgresAddressTypes
 from watcher.adapters.postgres.addresses import PostgresAddresses
@@ -50,7 +51,7 @@ from watcher.adapters.postgres.pipeline_types import PostgresPipelineTypes
 from watcher.adapters.postgres.pipelines import PostgresPipelines
 from watcher.adapters.postgres.queue_spells import PostgresQueueSpells
 from watcher.adapters.postgres.retention import PostgresRetention
-from watcher.adapters.postgres.schema import PostgresProbes
+from watcher.adapters.postgres.schema import PostgresProbes, PostgresVitals
 from watcher.adapters.postgres.stale_spells import PostgresStaleSpells
 from watcher.adapters.postgres.ticks import PostgresTicks
 from watcher.adapters.system_clock import SystemClock
@@ -66,7 +67,7 @@ from watcher.domain.deliveries import Deliveries, Notifier
 from watcher.domain.durations import Durations
 from watcher.domain.executions import Executions
 from watcher.domain.freshness import StaleSpells
-from watcher.domain.health import Probes
+from watcher.domain.health import Probes, Vitals
 from watcher.domain.lineage import Lineage
 from watcher.domain.lineage_graph import LineageGraph
 from watcher.domain.pipeline import Pipelines
@@ -130,6 +131,7 @@ class Stores(containers.DeclarativeContainer):
         queue_spells=memory_queue_spells,
         deliveries=memory_deliveries,
     )
+    memory_ticks = providers.Singleton(MemoryTicks)
     memory_edges = providers.Singleton(MemoryEdges)
     memory_closure = providers.Singleton(MemoryClosure, memory_edges, reach_limit)
 
@@ -244,10 +246,15 @@ class Stores(containers.DeclarativeContainer):
         memory=providers.Singleton(MemoryProbes),
         postgres=providers.Singleton(PostgresProbes, database),
     )
+    vitals: Provider[Vitals] = providers.Selector(
+        store,
+        memory=providers.Singleton(MemoryVitals, memory_ticks, memory_late_runs),
+        postgres=providers.Singleton(PostgresVitals, database),
+    )
     schedule: Provider[Schedule] = providers.Singleton(CronSchedule, settings.provided.schedule)
     ticks: Provider[Ticks] = providers.Selector(
         store,
-        memory=providers.Singleton(MemoryTicks),
+        memory=memory_ticks,
         postgres=providers.Singleton(PostgresTicks, database),
     )
     attempts: Provider[Attempts] = providers.Selector(

@@ -11,7 +11,7 @@ from watcher.domain.closure import Closure, MaintainClosure, RebuildClosure
 from watcher.domain.deliveries import Deliveries, SendAlerts, TryChannels
 from watcher.domain.executions import EndExecution, Executions, RecordExecutions, StartExecution
 from watcher.domain.freshness import CheckFreshness, StaleSpells
-from watcher.domain.health import Probes
+from watcher.domain.health import JudgeReadiness, Probes, Vitals
 from watcher.domain.jobs import Jobs
 from watcher.domain.lineage import DeclareLineage, Lineage, PruneLineage
 from watcher.domain.lineage_graph import LineageGraph
@@ -70,5 +70,7 @@ class Watcher:
     daily_report: DailyReport
     retention: Retention
     probes: Probes
+    vitals: Vitals
+    judge_readiness: JudgeReadiness
     monitor_queues: MonitorQueues
     broker: Probes
