@@ -21,6 +21,7 @@ from watcher.adapters.memory.daily_report import MemoryDailyReport
 from watcher.adapters.memory.deliveries import MemoryDeliveries
 from watcher.adapters.memory.durations import MemoryDurations
 from watcher.adapters.memory.edges import MemoryEdges
+from watcher.adapters.memory.exams import NoExams
 from watcher.adapters.memory.executions import MemoryExecutions
 from watcher.adapters.memory.late_runs import MemoryLateRuns
 from watcher.adapters.memory.lineage import MemoryLineage
@@ -43,6 +44,7 @@ from watcher.adapters.postgres.closure import PostgresClosure
 from watcher.adapters.postgres.daily_report import PostgresDailyReport
 from watcher.adapters.postgres.database import Database
 from watcher.adapters.postgres.deliveries import PostgresDeliveries
+from watcher.adapters.postgres.exams import PostgresExams
 from watcher.adapters.postgres.executions import PostgresExecutions
 from watcher.adapters.postgres.late_runs import PostgresLateRuns
 from watcher.adapters.postgres.lineage import PostgresLineage
@@ -64,6 +66,8 @@ from watcher.domain.attempts import Attempts
 from watcher.domain.clock import Clock
 from watcher.domain.closure import REACH_LIMIT, Closure
 from watcher.domain.deliveries import Deliveries, Notifier
+from watcher.domain.diagnosis_broker import BrokerExams
+from watcher.domain.diagnosis_database import DatabaseExams
 from watcher.domain.durations import Durations
 from watcher.domain.executions import Executions
 from watcher.domain.freshness import StaleSpells
@@ -281,4 +285,14 @@ class Stores(containers.DeclarativeContainer):
         task_bus,
         in_process=providers.Singleton(MemoryProbes),
         celery=providers.Singleton(bus.probes, settings),
+    )
+    database_exams: Provider[DatabaseExams] = providers.Selector(
+        store,
+        memory=providers.Singleton(NoExams, "The store is in memory: there is no database."),
+        postgres=providers.Singleton(PostgresExams, database, clock),
+    )
+    broker_exams: Provider[BrokerExams] = providers.Selector(
+        task_bus,
+        in_process=providers.Singleton(NoExams),
+        celery=providers.Singleton(bus.exams, settings, clock),
     )

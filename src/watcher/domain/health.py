@@ -73,7 +73,7 @@ class Part:
         return self.state in (PartState.OK, PartState.WAITING, PartState.NONE)
 
 
-UNKNOWN = Part(PartState.UNKNOWN, "It is not known without the database.")
+UNKNOWN = Part(PartState.UNKNOWN, "It is not known without a database of this revision.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,6 +77,11 @@ class Connections:
                     self._opening = None
         return self._pool
 
+    async def try_one(self) -> None:
+        """Connects and lets go again, beside the pool."""
+        connection = await asyncpg.connect(self._dsn, timeout=self._timeout)
+        await connection.close()
+
     async def take(self, pool: asyncpg.Pool) -> Connection:
         """A connection for one use, to be given back; one that was kept, if any is fit."""
         while self._kept:

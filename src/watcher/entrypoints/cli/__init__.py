@@ -1,9 +1,9 @@
-"""The command line: `watcher up | api | worker | beat | migrate | cleanup | lineage | alerts`."""
+"""The command line: `watcher up | api | worker | beat | migrate | cleanup | lineage | alerts | doctor`."""
 
-from watcher.entrypoints.cli import servers, upkeep
+from watcher.entrypoints.cli import doctor, servers, upkeep
 from watcher.entrypoints.cli.program import app
 
-__all__ = ["app", "main", "servers", "upkeep"]
+__all__ = ["app", "doctor", "main", "servers", "upkeep"]
 
 
 def main() -> None:
