@@ -8,6 +8,7 @@ from dependency_injector.providers import Provider
 
 from watcher import bus
 from watcher.adapters.in_process_jobs import InProcessJobs
+from watcher.container.exams import Exams
 from watcher.container.stores import Stores
 from watcher.container.tasks import Tasks
 from watcher.domain.address import ChangeAddress, DeclareAddress
@@ -25,7 +26,7 @@ from watcher.domain.retention import CleanUp
 from watcher.domain.watcher import Watcher
 
 
-class Container(Tasks):
+class Container(Exams):
     """One graph for each process and store. `settings` has to be given; anything may be overridden."""
 
     watcher: Provider[Watcher] = providers.Singleton(
@@ -90,7 +91,10 @@ async def working(container: Container) -> AsyncIterator[Watcher]:
     """
     async with closing(container) as watcher:
         jobs = container.jobs()
-        async with jobs.sweeping() if isinstance(jobs, InProcessJobs) else nullcontext():
+        async with (
+            jobs.sweeping() if isinstance(jobs, InProcessJobs) else nullcontext(),
+            container.exposition().sampling() if container.settings().metrics else nullcontext(),
+        ):
             yield watcher
 
 

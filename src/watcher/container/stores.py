@@ -3,7 +3,7 @@
 import random
 from collections.abc import Callable
 
-from dependency_injector import containers, providers
+from dependency_injector import providers
 from dependency_injector.providers import Provider
 
 from watcher import bus
@@ -11,6 +11,7 @@ from watcher.adapters.apprise_notifier import AppriseNotifier
 from watcher.adapters.coalesced import CoalescedExecutions, CoalescedLineage, CoalescedPipelines
 from watcher.adapters.cron import CronSchedule
 from watcher.adapters.in_process_jobs import InProcessQueues
+from watcher.adapters.measured import MeasuredExecutions
 from watcher.adapters.memory.addresses import MemoryAddresses, MemoryAddressTypes
 from watcher.adapters.memory.alerts import MemoryAlerts
 from watcher.adapters.memory.anomaly_results import MemoryAnomalyResults
@@ -21,7 +22,6 @@ from watcher.adapters.memory.daily_report import MemoryDailyReport
 from watcher.adapters.memory.deliveries import MemoryDeliveries
 from watcher.adapters.memory.durations import MemoryDurations
 from watcher.adapters.memory.edges import MemoryEdges
-from watcher.adapters.memory.exams import NoExams
 from watcher.adapters.memory.executions import MemoryExecutions
 from watcher.adapters.memory.late_runs import MemoryLateRuns
 from watcher.adapters.memory.lineage import MemoryLineage
@@ -44,7 +44,6 @@ from watcher.adapters.postgres.closure import PostgresClosure
 from watcher.adapters.postgres.daily_report import PostgresDailyReport
 from watcher.adapters.postgres.database import Database
 from watcher.adapters.postgres.deliveries import PostgresDeliveries
-from watcher.adapters.postgres.exams import PostgresExams
 from watcher.adapters.postgres.executions import PostgresExecutions
 from watcher.adapters.postgres.late_runs import PostgresLateRuns
 from watcher.adapters.postgres.lineage import PostgresLineage
@@ -57,6 +56,7 @@ from watcher.adapters.postgres.schema import PostgresProbes, PostgresVitals
 from watcher.adapters.postgres.stale_spells import PostgresStaleSpells
 from watcher.adapters.postgres.ticks import PostgresTicks
 from watcher.adapters.system_clock import SystemClock
+from watcher.container.meters import Meters
 from watcher.domain.address import Addresses
 from watcher.domain.address_type import AddressTypes
 from watcher.domain.alerts import Alerts
@@ -66,8 +66,6 @@ from watcher.domain.attempts import Attempts
 from watcher.domain.clock import Clock
 from watcher.domain.closure import REACH_LIMIT, Closure
 from watcher.domain.deliveries import Deliveries, Notifier
-from watcher.domain.diagnosis_broker import BrokerExams
-from watcher.domain.diagnosis_database import DatabaseExams
 from watcher.domain.durations import Durations
 from watcher.domain.executions import Executions
 from watcher.domain.freshness import StaleSpells
@@ -100,10 +98,10 @@ def _task_bus(settings: Settings) -> str:
     return "in_process" if settings.broker_url is None or _store(settings) == "memory" else "celery"
 
 
-class Stores(containers.DeclarativeContainer):
+class Stores(Meters):
     """The ports, and for each the adapter that the settings choose."""
 
-    settings: Provider[Settings] = providers.Dependency(instance_of=Settings)
+    settings = Meters.settings
     store: Provider[str] = providers.Callable(_store, settings)
     task_bus: Provider[str] = providers.Callable(_task_bus, settings)
     clock: Provider[Clock] = providers.Singleton(SystemClock)
@@ -162,10 +160,15 @@ class Stores(containers.DeclarativeContainer):
         memory=memory_addresses,
         postgres=providers.Singleton(PostgresAddresses, database),
     )
-    executions: Provider[Executions] = providers.Selector(
+    stored_executions: Provider[Executions] = providers.Selector(
         store,
         memory=memory_executions,
         postgres=providers.Singleton(CoalescedExecutions, providers.Singleton(PostgresExecutions, database)),
+    )
+    executions: Provider[Executions] = providers.Selector(
+        Meters.measuring,
+        off=stored_executions,
+        on=providers.Singleton(MeasuredExecutions, stored_executions, Meters.measures),
     )
     lineage: Provider[Lineage] = providers.Selector(
         store,
@@ -285,14 +288,4 @@ class Stores(containers.DeclarativeContainer):
         task_bus,
         in_process=providers.Singleton(MemoryProbes),
         celery=providers.Singleton(bus.probes, settings),
-    )
-    database_exams: Provider[DatabaseExams] = providers.Selector(
-        store,
-        memory=providers.Singleton(NoExams, "The store is in memory: there is no database."),
-        postgres=providers.Singleton(PostgresExams, database, clock),
-    )
-    broker_exams: Provider[BrokerExams] = providers.Selector(
-        task_bus,
-        in_process=providers.Singleton(NoExams),
-        celery=providers.Singleton(bus.exams, settings, clock),
     )

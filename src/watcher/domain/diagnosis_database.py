@@ -123,6 +123,10 @@ class DatabaseExams(Protocol):
         """The facts of a migrated database, or why they cannot be had."""
         ...
 
+    async def work(self) -> WorkFacts | None:
+        """What waits, by one short statement; None where it cannot be told."""
+        ...
+
 
 def judged(facts: DatabaseFacts, now: datetime) -> Iterator[Finding]:
     """All that the facts mean."""

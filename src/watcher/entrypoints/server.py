@@ -8,6 +8,7 @@ import socket
 import sys
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import nullcontext
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -16,6 +17,7 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 from uvicorn_worker import UvicornWorker
 
+from watcher.adapters.prometheus.directory import forget_process, numbers_kept
 from watcher.settings import Settings
 
 if TYPE_CHECKING:
@@ -104,6 +106,7 @@ class Server(BaseApplication):
             "control_socket_disable": True,
             "worker_tmp_dir": str(SHARED_MEMORY) if SHARED_MEMORY.is_dir() else None,
             "when_ready": lambda _: self._ready(),
+            "child_exit": lambda _, worker: self._forget(worker.pid),
         }
         for name, value in configuration.items():
             self.cfg.set(name, value)
@@ -117,11 +120,17 @@ class Server(BaseApplication):
 
     def run(self) -> None:
         _require_free(self._settings)
+        shared = SHARED_MEMORY if SHARED_MEMORY.is_dir() else None
         try:
-            PatientArbiter(self).run()
+            with numbers_kept(shared) if self._settings.metrics else nullcontext():
+                PatientArbiter(self).run()
         except SystemExit as end:
             if end.code not in (0, None):
                 raise
+
+    def _forget(self, pid: int) -> None:
+        if self._settings.metrics:
+            forget_process(pid)
 
 
 def url(settings: Settings) -> str:

@@ -8,6 +8,8 @@ from typing import Any
 import asyncpg
 import orjson
 
+from watcher.domain.measures import PoolUse
+
 Connection = asyncpg.pool.PoolConnectionProxy
 
 LARGEST_POOL = 8
@@ -48,6 +50,11 @@ class Connections:
     def taken(self) -> "Taken":
         """A connection for the length of an `async with`."""
         return Taken(self)
+
+    def use(self) -> PoolUse:
+        """How many are in use, and how many are connected and idle; how many uses wait for one."""
+        size = 0 if self._pool is None else self._pool.get_size()
+        return PoolUse(self.in_use, max(size - self.in_use, 0), self._queued)
 
     async def close(self) -> None:
         """Waits for what is under way, then closes for good; what does not end within `timeout` is cut off."""

@@ -14,7 +14,7 @@ from watcher.domain.diagnosis_database import (
     WaitFacts,
     WorkFacts,
 )
-from watcher.domain.errors import StoreBusy, Unavailable
+from watcher.domain.errors import Unavailable
 
 SQL = load("diagnosis")
 
@@ -56,14 +56,14 @@ class PostgresExams:
             expected=expected_objects(),
             **server,
             **dict(await row(SQL["connections"]) or {}),
-            work=await self._work(),
+            work=await self.work(),
         )
 
-    async def _work(self) -> WorkFacts | None:
+    async def work(self) -> WorkFacts | None:
         """The only look into the tables themselves, which others may have locked."""
         try:
             row = await self._database.row(SQL["work"])
-        except StoreBusy:
+        except Unavailable:
             return None
         return WorkFacts(**dict(row)) if row is not None else None
 

@@ -18,6 +18,7 @@ from watcher.entrypoints.http import (
     executions,
     lineage,
     maintenance,
+    metrics,
     pipelines,
     problems,
     queues,
@@ -26,6 +27,7 @@ from watcher.entrypoints.http import (
 )
 from watcher.entrypoints.http.bodies.fields import BIGINT, NO_NUL
 from watcher.entrypoints.http.json_lane import JsonLane
+from watcher.entrypoints.http.observed import Observed
 from watcher.entrypoints.http.problems import Problem
 
 DESCRIPTION = "Records what data pipelines do: executions, watermarks, and from where to where data flows."
@@ -93,11 +95,16 @@ def create_app(container: Container) -> FastAPI:
         maintenance.router(watcher),
         queues.router(watcher),
     ]
+    measured = container.settings().metrics
+    if measured:
+        routers.append(metrics.router(container.exposition()))
     for each in routers:
         app.include_router(each)
     routes = [route for each in routers for route in each.routes if isinstance(route, APIRoute)]
     problems.install(app, routes)
     app.add_middleware(JsonLane, routes=routes, body_limit=container.settings().body_limit)
+    if measured:
+        app.add_middleware(Observed, measures=container.measures())
     return app
 
 
