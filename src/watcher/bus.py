@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from watcher.domain.clock import Clock
 from watcher.domain.delivery import PerformJob
+from watcher.domain.diagnosis_broker import BrokerExams
 from watcher.domain.durations import Durations
 from watcher.domain.health import Probes
 from watcher.domain.jobs import JOBS, Jobs
@@ -70,15 +71,29 @@ def probes(settings: Settings) -> Probes:
     return DeclaredQueues(application(url, JOBS, settings.schedule, impatient=True))
 
 
+def exams(settings: Settings, clock: Clock) -> BrokerExams:
+    from watcher.adapters.bus.application import application
+    from watcher.adapters.bus.connection import is_redis, redis
+    from watcher.adapters.bus.declared_queues import DeclaredQueues
+    from watcher.adapters.bus.redis_exams import DeclaredExams, RedisExams
+    from watcher.adapters.bus.redis_queues import RedisQueues
+
+    url = broker(settings)
+    if is_redis(url):
+        return RedisExams(redis(url), RedisQueues(redis(url)), clock)
+    return DeclaredExams(DeclaredQueues(application(url, JOBS, settings.schedule, impatient=True)), clock)
+
+
 async def closed(*parts: object) -> None:
     """Lets go of what these parts are connected to. What waits to be announced is sent, if that can be done soon."""
     from watcher.adapters.bus.celery_jobs import CeleryJobs
     from watcher.adapters.bus.redis_durations import RedisDurations
+    from watcher.adapters.bus.redis_exams import RedisExams
     from watcher.adapters.bus.redis_queues import RedisProbes, RedisQueues
 
     for part in parts:
         match part:
             case CeleryJobs():
                 await asyncio.to_thread(part.close)
-            case RedisQueues() | RedisProbes() | RedisDurations():
+            case RedisQueues() | RedisProbes() | RedisDurations() | RedisExams():
                 await part.close()

@@ -159,6 +159,10 @@ class Settings(BaseSettings):
             description="Least level of what is logged: debug, info, warning, error or critical.",
         ),
     ] = "info"
+    metrics: Annotated[
+        bool,
+        Field(description="Whether `GET /metrics` answers with numbers for Prometheus, and counts for it."),
+    ] = False
     lineage_retention_days: Annotated[
         int,
         Field(

@@ -54,7 +54,8 @@ def test_a_database_that_restarts_loses_nothing_acknowledged(
         _more(load)
         durable.end(number)
         _unavailable(load)
-        problem(httpx.get(f"{server.url}/health/ready", timeout=30, trust_env=False), 503)
+        ready = problem(httpx.get(f"{server.url}/health/ready", timeout=30, trust_env=False), 503)
+        assert (ready["parts"]["database"]["state"], ready["parts"]["beat"]["state"]) == ("failed", "unknown")
         assert httpx.get(f"{server.url}/health/live", timeout=30, trust_env=False).is_success
         durable.start()
         _more(load)

@@ -41,6 +41,7 @@ def test_these_are_the_commands() -> None:
         "api",
         "beat",
         "cleanup",
+        "doctor",
         "key",
         "lineage",
         "migrate",

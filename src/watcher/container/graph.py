@@ -8,6 +8,7 @@ from dependency_injector.providers import Provider
 
 from watcher import bus
 from watcher.adapters.in_process_jobs import InProcessJobs
+from watcher.container.exams import Exams
 from watcher.container.identity import Identity
 from watcher.container.stores import Stores
 from watcher.container.tasks import Tasks
@@ -18,6 +19,7 @@ from watcher.domain.anomaly_rules import ChangeAnomalyRule, DeclareAnomalyRule
 from watcher.domain.closure import RebuildClosure
 from watcher.domain.deliveries import TryChannels
 from watcher.domain.executions import EndExecution, RecordExecutions, StartExecution
+from watcher.domain.health import JudgeReadiness
 from watcher.domain.lineage import DeclareLineage
 from watcher.domain.pipeline import ChangePipeline, DeclarePipeline
 from watcher.domain.pipeline_type import ChangePipelineType, DeclarePipelineType
@@ -25,7 +27,7 @@ from watcher.domain.retention import CleanUp
 from watcher.domain.watcher import Watcher
 
 
-class Container(Identity):
+class Container(Exams):
     """One graph for each process and store. `settings` has to be given; anything may be overridden."""
 
     watcher: Provider[Watcher] = providers.Singleton(
@@ -76,6 +78,10 @@ class Container(Identity):
         retention=Stores.retention,
         keys=Identity.keys,
         probes=Stores.probes,
+        vitals=Stores.vitals,
+        judge_readiness=providers.Singleton(
+            JudgeReadiness, Stores.schedule, Stores.clock, Stores.task_bus, Stores.clock.provided.now.call()
+        ),
         monitor_queues=Tasks.monitor_queues,
         broker=Stores.broker,
     )
@@ -89,7 +95,10 @@ async def working(container: Container) -> AsyncIterator[Watcher]:
     """
     async with closing(container) as watcher:
         jobs = container.jobs()
-        async with jobs.sweeping() if isinstance(jobs, InProcessJobs) else nullcontext():
+        async with (
+            jobs.sweeping() if isinstance(jobs, InProcessJobs) else nullcontext(),
+            container.exposition().sampling() if container.settings().metrics else nullcontext(),
+        ):
             yield watcher
 
 

@@ -3,7 +3,7 @@
 import random
 from collections.abc import Callable
 
-from dependency_injector import containers, providers
+from dependency_injector import providers
 from dependency_injector.providers import Provider
 
 from watcher import bus
@@ -11,6 +11,7 @@ from watcher.adapters.apprise_notifier import AppriseNotifier
 from watcher.adapters.coalesced import CoalescedExecutions, CoalescedLineage, CoalescedPipelines
 from watcher.adapters.cron import CronSchedule
 from watcher.adapters.in_process_jobs import InProcessQueues
+from watcher.adapters.measured import MeasuredExecutions
 from watcher.adapters.memory.addresses import MemoryAddresses, MemoryAddressTypes
 from watcher.adapters.memory.alerts import MemoryAlerts
 from watcher.adapters.memory.anomaly_results import MemoryAnomalyResults
@@ -31,6 +32,7 @@ from watcher.adapters.memory.queue_spells import MemoryQueueSpells
 from watcher.adapters.memory.retention import MemoryRetention
 from watcher.adapters.memory.stale_spells import MemoryStaleSpells
 from watcher.adapters.memory.ticks import MemoryTicks
+from watcher.adapters.memory.vitals import MemoryVitals
 from watcher.adapters.memory.watching import Watching
 from watcher.adapters.postgres.address_types import PostgresAddressTypes
 from watcher.adapters.postgres.addresses import PostgresAddresses
@@ -50,10 +52,11 @@ from watcher.adapters.postgres.pipeline_types import PostgresPipelineTypes
 from watcher.adapters.postgres.pipelines import PostgresPipelines
 from watcher.adapters.postgres.queue_spells import PostgresQueueSpells
 from watcher.adapters.postgres.retention import PostgresRetention
-from watcher.adapters.postgres.schema import PostgresProbes
+from watcher.adapters.postgres.schema import PostgresProbes, PostgresVitals
 from watcher.adapters.postgres.stale_spells import PostgresStaleSpells
 from watcher.adapters.postgres.ticks import PostgresTicks
 from watcher.adapters.system_clock import SystemClock
+from watcher.container.meters import Meters
 from watcher.domain.address import Addresses
 from watcher.domain.address_type import AddressTypes
 from watcher.domain.alerts import Alerts
@@ -66,7 +69,7 @@ from watcher.domain.deliveries import Deliveries, Notifier
 from watcher.domain.durations import Durations
 from watcher.domain.executions import Executions
 from watcher.domain.freshness import StaleSpells
-from watcher.domain.health import Probes
+from watcher.domain.health import Probes, Vitals
 from watcher.domain.lineage import Lineage
 from watcher.domain.lineage_graph import LineageGraph
 from watcher.domain.pipeline import Pipelines
@@ -104,10 +107,10 @@ def _task_bus(settings: Settings) -> str:
     return "in_process" if settings.broker_url is None or _store(settings) == "memory" else "celery"
 
 
-class Stores(containers.DeclarativeContainer):
+class Stores(Meters):
     """The ports, and for each the adapter that the settings choose."""
 
-    settings: Provider[Settings] = providers.Dependency(instance_of=Settings)
+    settings = Meters.settings
     store: Provider[str] = providers.Callable(_store, settings)
     task_bus: Provider[str] = providers.Callable(_task_bus, settings)
     clock: Provider[Clock] = providers.Singleton(SystemClock)
@@ -140,6 +143,7 @@ class Stores(containers.DeclarativeContainer):
         queue_spells=memory_queue_spells,
         deliveries=memory_deliveries,
     )
+    memory_ticks = providers.Singleton(MemoryTicks)
     memory_edges = providers.Singleton(MemoryEdges)
     memory_closure = providers.Singleton(MemoryClosure, memory_edges, reach_limit)
 
@@ -166,10 +170,15 @@ class Stores(containers.DeclarativeContainer):
         memory=memory_addresses,
         postgres=providers.Singleton(PostgresAddresses, database),
     )
-    executions: Provider[Executions] = providers.Selector(
+    stored_executions: Provider[Executions] = providers.Selector(
         store,
         memory=memory_executions,
         postgres=providers.Singleton(CoalescedExecutions, providers.Singleton(PostgresExecutions, database)),
+    )
+    executions: Provider[Executions] = providers.Selector(
+        Meters.measuring,
+        off=stored_executions,
+        on=providers.Singleton(MeasuredExecutions, stored_executions, Meters.measures),
     )
     lineage: Provider[Lineage] = providers.Selector(
         store,
@@ -254,10 +263,15 @@ class Stores(containers.DeclarativeContainer):
         memory=providers.Singleton(MemoryProbes),
         postgres=providers.Singleton(PostgresProbes, database),
     )
+    vitals: Provider[Vitals] = providers.Selector(
+        store,
+        memory=providers.Singleton(MemoryVitals, memory_ticks, memory_late_runs),
+        postgres=providers.Singleton(PostgresVitals, database),
+    )
     schedule: Provider[Schedule] = providers.Singleton(CronSchedule, settings.provided.schedule)
     ticks: Provider[Ticks] = providers.Selector(
         store,
-        memory=providers.Singleton(MemoryTicks),
+        memory=memory_ticks,
         postgres=providers.Singleton(PostgresTicks, database),
     )
     attempts: Provider[Attempts] = providers.Selector(

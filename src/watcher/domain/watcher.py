@@ -11,7 +11,7 @@ from watcher.domain.closure import Closure, MaintainClosure, RebuildClosure
 from watcher.domain.deliveries import Deliveries, SendAlerts, TryChannels
 from watcher.domain.executions import EndExecution, Executions, RecordExecutions, StartExecution
 from watcher.domain.freshness import CheckFreshness, StaleSpells
-from watcher.domain.health import Probes
+from watcher.domain.health import JudgeReadiness, Probes, Vitals
 from watcher.domain.jobs import Jobs
 from watcher.domain.keys import CreateKey, Keys, RevokeKey
 from watcher.domain.lineage import DeclareLineage, Lineage, PruneLineage
@@ -74,5 +74,7 @@ class Watcher:
     retention: Retention
     keys: Keys
     probes: Probes
+    vitals: Vitals
+    judge_readiness: JudgeReadiness
     monitor_queues: MonitorQueues
     broker: Probes

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from ipaddress import ip_address
+from contextlib import nullcontext
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -18,6 +19,7 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 from uvicorn_worker import UvicornWorker
 
+from watcher.adapters.prometheus.directory import forget_process, numbers_kept
 from watcher.settings import Settings
 
 if TYPE_CHECKING:
@@ -114,6 +116,7 @@ class Server(BaseApplication):
             "control_socket_disable": True,
             "worker_tmp_dir": str(SHARED_MEMORY) if SHARED_MEMORY.is_dir() else None,
             "when_ready": lambda _: self._ready(),
+            "child_exit": lambda _, worker: self._forget(worker.pid),
         }
         for name, value in configuration.items():
             self.cfg.set(name, value)
@@ -128,11 +131,17 @@ class Server(BaseApplication):
     def run(self) -> None:
         require_safe(self.settings)
         _require_free(self.settings)
+        shared = SHARED_MEMORY if SHARED_MEMORY.is_dir() else None
         try:
-            PatientArbiter(self).run()
+            with numbers_kept(shared) if self.settings.metrics else nullcontext():
+                PatientArbiter(self).run()
         except SystemExit as end:
             if end.code not in (0, None):
                 raise
+
+    def _forget(self, pid: int) -> None:
+        if self.settings.metrics:
+            forget_process(pid)
 
 
 def _protocol(settings: Settings) -> type[asyncio.Protocol]:

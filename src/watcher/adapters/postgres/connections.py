@@ -8,6 +8,8 @@ from typing import Any
 import asyncpg
 import orjson
 
+from watcher.domain.measures import PoolUse
+
 Connection = asyncpg.pool.PoolConnectionProxy
 
 LARGEST_POOL = 8
@@ -67,6 +69,11 @@ class Connections:
         """A connection for the length of an `async with`."""
         return Taken(self)
 
+    def use(self) -> PoolUse:
+        """How many are in use, and how many are connected and idle; how many uses wait for one."""
+        size = 0 if self._pool is None else self._pool.get_size()
+        return PoolUse(self.in_use, max(size - self.in_use, 0), self._queued)
+
     async def close(self) -> None:
         """Waits for what is under way, then closes for good; what does not end within `timeout` is cut off."""
         self._closed = True
@@ -94,6 +101,11 @@ class Connections:
                 if opening.done():
                     self._opening = None
         return self._pool
+
+    async def try_one(self) -> None:
+        """Connects and lets go again, beside the pool."""
+        connection = await asyncpg.connect(self._dsn, timeout=self._timeout)
+        await connection.close()
 
     async def take(self, pool: asyncpg.Pool) -> Connection:
         """A connection for one use, to be given back; one that was kept, if any is fit."""

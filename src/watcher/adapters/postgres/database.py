@@ -57,6 +57,11 @@ class Database:
         """Waits for what is under way, then closes."""
         await self.connections.close()
 
+    async def connected(self) -> None:
+        """Makes a connection of its own and lets go of it. Raises `StoreUnavailable`."""
+        with _in_words_of_the_domain():
+            await self.connections.try_one()
+
     async def rows(self, query: Query, **values: object) -> list[asyncpg.Record]:
         """All rows of one statement, which is a transaction by itself. Raises `StoreUnavailable`."""
         return await self._fetched(query, values, replan=False)

@@ -1,12 +1,16 @@
 """Where the migrations lie, which is the newest, and whether a database has it."""
 
 from collections.abc import Sequence
+from datetime import datetime
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
 from watcher.adapters.postgres.database import Database
 from watcher.adapters.postgres.queries import load
 from watcher.domain.errors import Unavailable
+from watcher.domain.health import Signs
+from watcher.domain.schedule import DISBELIEVED_AHEAD
 
 SQL = load("schema")
 PACKAGED = Path(str(files("watcher"))) / "migrations"
@@ -18,6 +22,7 @@ def migrations() -> Path:
     return PACKAGED if PACKAGED.is_dir() else CHECKOUT
 
 
+@cache
 def newest() -> str:
     """The revision that this program needs, e.g. `0002`."""
     return max(path.name.split("_")[0] for path in migrations().glob("versions/[0-9]*.py"))
@@ -32,6 +37,17 @@ async def revision(database: Database) -> str | None:
     return None if row is None else str(row["version_num"])
 
 
+def outdated(found: str | None) -> str | None:
+    """What is wrong with a database at this revision; None where nothing is."""
+    if found is None:
+        return f"The database is empty, this program needs revision {newest()}: run `watcher migrate`."
+    if found < newest():
+        return f"The database is at {found}, this program needs {newest()}: run `watcher migrate`."
+    if found > newest():
+        return f"The database is at {found}, made by a newer Watcher than this, which knows {newest()}."
+    return None
+
+
 class PostgresProbes:
     """`Probes` of the database."""
 
@@ -40,13 +56,25 @@ class PostgresProbes:
 
     async def obstacles(self) -> Sequence[str]:
         try:
-            found = await revision(self._database)
+            found = outdated(await revision(self._database))
         except Unavailable as error:
             return [str(error)]
-        if found is None:
-            return [f"The database is empty, this program needs revision {newest()}: run `watcher migrate`."]
-        if found < newest():
-            return [f"The database is at {found}, this program needs {newest()}: run `watcher migrate`."]
-        if found > newest():
-            return [f"The database is at {found}, made by a newer Watcher than this, which knows {newest()}."]
-        return []
+        return [] if found is None else [found]
+
+
+class PostgresVitals:
+    """`Vitals` of the database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def read(self, now: datetime) -> Signs:
+        try:
+            found = await revision(self._database)
+            wrong = outdated(found)
+            if wrong is not None:
+                return Signs(outdated=wrong, revision=found)
+            row = await self._database.row(SQL["signs"], believed=now + DISBELIEVED_AHEAD)
+        except Unavailable as error:
+            return Signs(away=str(error))
+        return Signs(revision=found, **dict(row or {}))

@@ -21,6 +21,7 @@ from watcher.entrypoints.http import (
     gate,
     lineage,
     maintenance,
+    metrics,
     pipelines,
     problems,
     queues,
@@ -30,6 +31,7 @@ from watcher.entrypoints.http import (
 from watcher.entrypoints.http.bodies.fields import BIGINT, NO_NUL
 from watcher.entrypoints.http.crowd import AtMost, Crowd
 from watcher.entrypoints.http.json_lane import JsonLane
+from watcher.entrypoints.http.observed import Observed
 from watcher.entrypoints.http.problems import Problem
 from watcher.entrypoints.http.request_bodies import Room
 from watcher.entrypoints.http.secured import secured
@@ -90,6 +92,9 @@ def create_app(container: Container) -> FastAPI:
         redirect_slashes=False,
     )
     routers = routers_of(watcher)
+    measured = container.settings().metrics
+    if measured:
+        routers.append(metrics.router(container.exposition()))
     for each in routers:
         app.include_router(each)
     routes = routes_of(routers)
@@ -97,6 +102,8 @@ def create_app(container: Container) -> FastAPI:
     _limit(app, routes, container.settings())
     app.closed = container.settings().authentication != "none"
     gate.install(app, routes, container.callers() if app.closed else None)
+    if measured:
+        app.add_middleware(Observed, measures=container.measures())
     return app
 
 

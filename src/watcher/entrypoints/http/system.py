@@ -1,12 +1,14 @@
 """Routes of the service itself."""
 
 from asyncio import gather
-from dataclasses import dataclass, field
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, cast
 
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from watcher.domain.health import Part, Readiness
 from watcher.domain.watcher import Watcher
 from watcher.entrypoints.http.answers import Answer, encoded
 from watcher.entrypoints.http.gate import OPEN
@@ -14,6 +16,7 @@ from watcher.entrypoints.http.problems import (
     PROBLEMS_OF_PROBES,
     RETRY_AFTER_SECONDS,
     ProblemAnswer,
+    ProblemFields,
     documented,
     plain_problem,
 )
@@ -26,10 +29,14 @@ class StatusAnswer:
 
 @dataclass(frozen=True, slots=True)
 class ReadyAnswer:
-    """`impaired`, where it is there, says what is missing without which requests are served all the same."""
+    """`parts` says how each part is: database, migrations, broker, beat and sweep.
 
+    `impaired`, where it is there, says what is missing without which requests are served all the same.
+    """
+
+    parts: Mapping[str, Part]
     status: Literal["ok"] = "ok"
-    impaired: list[str] = field(default_factory=list)
+    impaired: Sequence[str] = ()
 
 
 OK = b'{"status":"ok"}'
@@ -51,13 +58,22 @@ def router(watcher: Watcher) -> APIRouter:
     async def ready() -> Response:
         """Everything that requests need is there; else 503 and what is missing.
 
-        Without the broker of background work requests are served all the same: `impaired` tells of it.
+        Without the broker of background work, and where that lies idle, requests are served all the same: `impaired`
+        tells of it. `parts` says in any case how everything is.
         """
-        obstacles, impaired = await gather(watcher.probes.obstacles(), watcher.broker.obstacles())
-        if not obstacles:
-            return Answer(encoded(ReadyAnswer(impaired=list(impaired))) if impaired else OK)
-        return ProblemAnswer(
-            plain_problem(503, " ".join(obstacles)), {"Retry-After": str(RETRY_AFTER_SECONDS)}
-        )
+        now = watcher.judge_readiness.clock.now()
+        signs, away = await gather(watcher.vitals.read(now), watcher.broker.obstacles())
+        return _told(watcher.judge_readiness(signs, away))
 
     return routes
+
+
+def _told(readiness: Readiness) -> Response:
+    if readiness.obstacles:
+        problem = plain_problem(503, " ".join(readiness.obstacles))
+        told = cast("ProblemFields", {**problem, "parts": readiness.parts})
+        return ProblemAnswer(told, {"Retry-After": str(RETRY_AFTER_SECONDS)})
+    body = {"status": "ok", "parts": readiness.parts}
+    if readiness.impaired:
+        body["impaired"] = readiness.impaired
+    return Answer(encoded(body))

@@ -1,0 +1,1 @@
+"""Numbers for Prometheus. Nothing of this is imported where metrics are off."""

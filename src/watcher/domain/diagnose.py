@@ -1,0 +1,82 @@
+"""Looks at everything, and says how it is: `watcher doctor`."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from watcher.domain.clock import Clock
+from watcher.domain.diagnosis import Diagnosis, Finding, Verdict, failed, ok, warning
+from watcher.domain.diagnosis_broker import BrokerExams, BrokerFacts
+from watcher.domain.diagnosis_broker import judged as judged_broker
+from watcher.domain.diagnosis_database import DatabaseExams, DatabaseFacts
+from watcher.domain.diagnosis_database import judged as judged_database
+from watcher.domain.diagnosis_settings import Arrangement, contradictions
+from watcher.domain.health import JudgeReadiness, Part, PartState, Vitals
+from watcher.domain.queues import Limits
+
+ADVICE = {
+    "database": "See that PostgreSQL runs, and that WATCHER_DATABASE_URL names it.",
+    "migrations": "Run `watcher migrate`, or the Watcher that the database belongs to.",
+    "broker": "See that Redis runs, and that WATCHER_BROKER_URL names it. Requests are served without it.",
+    "beat": "Run `watcher beat` and `watcher worker`; without a broker, `watcher api` or `watcher up`.",
+    "sweep": "See in the logs of workers or servers what became of check_timeliness.",
+}
+"""By part of the readiness."""
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnose:
+    """Looks into the database and the broker, one after the other, and judges what is found.
+
+    It comes from outside: whether ticks are taken is judged by the record alone, however young this process is.
+    """
+
+    vitals: Vitals
+    database: DatabaseExams
+    broker: BrokerExams
+    judge: JudgeReadiness
+    clock: Clock
+    limits: Limits
+    plan: Arrangement
+    versions: Sequence[tuple[str, str]]
+
+    async def __call__(self) -> Diagnosis:
+        """Raises nothing for what is away: that is a finding."""
+        now = self.clock.now()
+        signs = await self.vitals.read(now)
+        broker = await self.broker.examined()
+        away = [broker] if isinstance(broker, str) else []
+        there = signs.away is None and signs.outdated is None
+        facts = await self.database.examined() if there else None
+        parts = self.judge(signs, away).parts
+        findings = [ok(topic, version) for topic, version in self.versions]
+        findings += [_part(name, part) for name, part in parts.items()]
+        if isinstance(facts, str):
+            findings.append(failed("database", facts, ADVICE["database"]))
+        if isinstance(facts, DatabaseFacts):
+            findings += judged_database(facts, now)
+        if isinstance(broker, BrokerFacts):
+            findings += judged_broker(broker, self.limits)
+        findings += contradictions(self.plan, facts if isinstance(facts, DatabaseFacts) else None)
+        return Diagnosis(list(_each_topic_once(findings)))
+
+
+def _part(name: str, part: Part) -> Finding:
+    when = "" if part.at is None else f" The last was that of {part.at:%Y-%m-%d %H:%M:%S} UTC."
+    detail = f"{part.detail or 'is there'}{when}" if part.detail or not when else when.strip()
+    match part.state:
+        case PartState.FAILED:
+            return Finding(name, Verdict.FAILED, detail, ADVICE[name])
+        case PartState.OK | PartState.NONE:
+            return ok(name, detail)
+        case PartState.UNKNOWN:
+            return warning(name, detail, "First mend the database, or its schema.")
+        case PartState.LATE | PartState.WAITING:
+            return warning(name, detail, ADVICE[name])
+
+
+def _each_topic_once(findings: Sequence[Finding]) -> Iterator[Finding]:
+    """Without the plain statement that a part is there, where more is said of it."""
+    topics = [finding.topic for finding in findings]
+    for finding in findings:
+        if finding.detail != "is there" or topics.count(finding.topic) == 1:
+            yield finding

@@ -1,0 +1,291 @@
+"""What a look into the database finds, and what that means."""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from watcher.domain.diagnosis import (
+    Finding,
+    bytes_in_words,
+    failed,
+    listed,
+    milliseconds,
+    ok,
+    warning,
+)
+
+OLDEST, NEWEST = 15, 18
+"""The versions of PostgreSQL that Watcher is tested with."""
+
+SLOW_SECONDS = 0.05
+"""A round trip that takes longer is felt in every request."""
+
+CROWDED, FULL = 0.8, 0.95
+"""Shares of the connections that the server admits."""
+
+SKEW_NOTED, SKEW_WRONG = 2.0, 60.0
+LONG_SECONDS, TOO_LONG_SECONDS = 300.0, 3_600.0
+"""Of a transaction: nothing that Watcher does takes so long, and no vacuum removes what it may still see."""
+
+WAIT_SECONDS = 1.0
+UNUSED_BYTES = 10 * 2**20
+UNUSED_FOR = timedelta(days=7)
+DEAD_ROWS, DEAD_SHARE = 10_000, 0.3
+MANY_JUDGEMENTS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class TableFacts:
+    """A table with its indexes; rows as the statistics count them."""
+
+    name: str
+    bytes: int
+    live: int
+    dead: int
+
+
+@dataclass(frozen=True, slots=True)
+class IndexFacts:
+    """An index; `is_rule` where it keeps something unique and so has a use without being read."""
+
+    name: str
+    table_name: str
+    bytes: int
+    scans: int
+    valid: bool
+    is_rule: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionFacts:
+    """A transaction that is open."""
+
+    pid: int
+    program: str
+    state: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class WaitFacts:
+    """Who waits for a lock, and for whom."""
+
+    pid: int
+    blockers: Sequence[int]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class WorkFacts:
+    """What waits to be done, and how far back the rules for anomalies look."""
+
+    judgements: int
+    failing_deliveries: int
+    lookback_days: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatabaseFacts:
+    """What a look into the database found. `usable` is how many connections it admits, `own` those of Watchers.
+
+    `skew_seconds` is how far its clock is ahead of this machine's. `objects` and `expected` are the lines of its schema
+    and of the one that the migrations make. `unsafe` are settings with which it may lose what it has acknowledged.
+    `work` is None where somebody holds the tables that tell of it.
+    """
+
+    version: str
+    major: int
+    connect_seconds: float
+    answer_seconds: float
+    skew_seconds: float
+    usable: int
+    used: int
+    own: int
+    busy: int
+    unsafe: Sequence[str]
+    statement_seconds: float
+    bytes: int
+    counted_since: datetime | None
+    transactions: Sequence[TransactionFacts]
+    waits: Sequence[WaitFacts]
+    tables: Sequence[TableFacts]
+    indexes: Sequence[IndexFacts]
+    objects: Collection[str]
+    expected: Collection[str]
+    work: WorkFacts | None
+
+
+class DatabaseExams(Protocol):
+    """Looks into the database for a person: many statements, none of which writes or locks."""
+
+    async def examined(self) -> DatabaseFacts | str:
+        """The facts of a migrated database, or why they cannot be had."""
+        ...
+
+    async def work(self) -> WorkFacts | None:
+        """What waits, by one short statement; None where it cannot be told."""
+        ...
+
+
+def judged(facts: DatabaseFacts, now: datetime) -> Iterator[Finding]:
+    """All that the facts mean."""
+    yield _version(facts)
+    yield _latency(facts)
+    yield _clock(facts)
+    yield _connections(facts)
+    yield _durability(facts)
+    yield from drift(facts.objects, facts.expected)
+    yield _invalid(facts.indexes)
+    yield _unused(facts, now)
+    yield _sizes(facts)
+    yield _bloat(facts.tables)
+    yield _transactions(facts.transactions)
+    yield _waits(facts.waits)
+    yield _work(facts.work)
+
+
+def _version(facts: DatabaseFacts) -> Finding:
+    if OLDEST <= facts.major <= NEWEST:
+        return ok("PostgreSQL", facts.version)
+    return warning("PostgreSQL", facts.version, f"Watcher is tested with PostgreSQL {OLDEST} to {NEWEST}.")
+
+
+def _latency(facts: DatabaseFacts) -> Finding:
+    told = f"answers within {milliseconds(facts.answer_seconds)}, connects within {milliseconds(facts.connect_seconds)}"
+    if facts.answer_seconds < SLOW_SECONDS:
+        return ok("database latency", told)
+    return warning("database latency", told, "Run Watcher near its database: each request waits for this.")
+
+
+def _clock(facts: DatabaseFacts) -> Finding:
+    skew = facts.skew_seconds
+    way = "ahead of" if skew > 0 else "behind"
+    told = f"the database's is {abs(skew):,.1f} s {way} this machine's"
+    advice = "Let NTP set the clocks of all machines: what is late is judged by them."
+    if abs(skew) >= SKEW_WRONG:
+        return failed("clock", told, advice)
+    return warning("clock", told, advice) if abs(skew) >= SKEW_NOTED else ok("clock", told)
+
+
+def _connections(facts: DatabaseFacts) -> Finding:
+    told = f"{facts.used} of {facts.usable} are used, {facts.own} by Watcher, of which {facts.busy} are busy"
+    advice = "Raise max_connections, lower WATCHER_POOL_SIZE, or put a PgBouncer in between."
+    share = facts.used / max(facts.usable, 1)
+    if share >= FULL:
+        return failed("connections", told, advice)
+    return warning("connections", told, advice) if share >= CROWDED else ok("connections", told)
+
+
+def _durability(facts: DatabaseFacts) -> Finding:
+    if not facts.unsafe:
+        return ok("durability", "what is acknowledged is on disk")
+    told = f"what is acknowledged may be lost with a crash: {listed(list(facts.unsafe))}"
+    return warning("durability", told, "Switch it on: Watcher promises that what it acknowledged is kept.")
+
+
+def drift(objects: Collection[str], expected: Collection[str]) -> Iterator[Finding]:
+    """What the schema lacks of what the migrations make, and what of its tables has been added."""
+    found, wanted = set(objects), set(expected)
+    ours = {_table(line) for line in wanted}
+    missing = sorted(wanted - found)
+    extra = sorted(line for line in found - wanted if _table(line) in ours)
+    if missing:
+        advice = "Somebody changed the schema by hand: make again what is missing, as the migrations do."
+        yield failed("schema", f"missing: {listed(missing)}", advice)
+    if extra:
+        advice = "Watcher did not make this, and a migration may be in its way: drop it if it is not needed."
+        yield warning("schema", f"added: {listed(extra)}", advice)
+    if not missing and not extra:
+        yield ok(
+            "schema", f"{len(wanted):,} columns, constraints and indexes are as the migrations make them"
+        )
+
+
+def _table(line: str) -> str:
+    return line.split(" ")[1].partition(".")[0]
+
+
+def _invalid(indexes: Sequence[IndexFacts]) -> Finding:
+    invalid = sorted(index.name for index in indexes if not index.valid)
+    if not invalid:
+        return ok("indexes", f"all {len(indexes):,} are valid")
+    return failed(
+        "indexes",
+        f"invalid: {listed(invalid)}",
+        f"REINDEX INDEX CONCURRENTLY {invalid[0]}, and likewise each.",
+    )
+
+
+def _unused(facts: DatabaseFacts, now: datetime) -> Finding:
+    if facts.counted_since is not None and facts.counted_since > now - UNUSED_FOR:
+        return ok("unused indexes", "the statistics are too young to tell")
+    unused = [
+        f"{index.name} ({bytes_in_words(index.bytes)})"
+        for index in facts.indexes
+        if index.scans == 0 and not index.is_rule and index.bytes >= UNUSED_BYTES
+    ]
+    if not unused:
+        return ok("unused indexes", "none that is large")
+    advice = (
+        "Nothing read them since the statistics began; keep those of Watcher, a question may need them yet."
+    )
+    return warning("unused indexes", listed(unused), advice)
+
+
+def _sizes(facts: DatabaseFacts) -> Finding:
+    largest = listed([f"{table.name} {bytes_in_words(table.bytes)}" for table in facts.tables[:5]])
+    return ok("size", f"{bytes_in_words(facts.bytes)}; the largest tables: {largest}")
+
+
+def _bloat(tables: Sequence[TableFacts]) -> Finding:
+    bloated = [
+        table
+        for table in tables
+        if table.dead >= DEAD_ROWS and table.dead >= DEAD_SHARE * (table.live + table.dead)
+    ]
+    if not bloated:
+        return ok("dead rows", f"{sum(table.dead for table in tables):,}")
+    told = listed([f"{table.name}: {table.dead:,} beside {table.live:,} live" for table in bloated])
+    advice = f"VACUUM (ANALYZE) {bloated[0].name}; if they come back, look for long transactions, and at autovacuum."
+    return warning("dead rows", told, advice)
+
+
+def _transactions(transactions: Sequence[TransactionFacts]) -> Finding:
+    long = [each for each in transactions if each.seconds >= LONG_SECONDS]
+    if not long:
+        return ok("transactions", f"none is open for longer than {LONG_SECONDS:.0f} s")
+    told = listed(
+        [f"{each.program}, process {each.pid}, {each.state} for {each.seconds:,.0f} s" for each in long]
+    )
+    advice = (
+        f"Nothing is cleaned up behind it. End it where it began, or by pg_terminate_backend({long[0].pid})."
+    )
+    worst = max(each.seconds for each in long)
+    return (failed if worst >= TOO_LONG_SECONDS else warning)("transactions", told, advice)
+
+
+def _waits(waits: Sequence[WaitFacts]) -> Finding:
+    long = [wait for wait in waits if wait.seconds >= WAIT_SECONDS]
+    if not long:
+        return ok("locks", "nobody waits for long")
+    told = listed(
+        [
+            f"process {wait.pid} waits since {wait.seconds:,.0f} s for {listed([str(pid) for pid in wait.blockers])}"
+            for wait in long
+        ]
+    )
+    return warning("locks", told, "See what holds them in pg_stat_activity, and end that.")
+
+
+def _work(work: WorkFacts | None) -> Finding:
+    if work is None:
+        return warning("work", "what waits cannot be seen: somebody holds a table", "See `locks`.")
+    told = f"{work.judgements:,} runs wait to be judged, {work.failing_deliveries:,} messages could not be sent yet"
+    if work.failing_deliveries:
+        return warning(
+            "work", told, "GET /alert_delivery?state=failed says why; `watcher alerts test` tries each."
+        )
+    if work.judgements >= MANY_JUDGEMENTS:
+        return warning("work", told, "Start more workers if it stays so.")
+    return ok("work", told)
