@@ -26,6 +26,7 @@ JSON_TYPES = ("application/json", "+json")
 class Lane:
     """One route: how its body is read, and what answers it."""
 
+    route: APIRoute
     body: TypeAdapter[Any]
     endpoint: Callable[..., Awaitable[Response]]
 
@@ -35,7 +36,7 @@ class Lane:
         annotation = None if field is None else field.field_info.annotation
         if annotation is None:
             raise TypeError(f"{route.path} has no body")
-        return cls(TypeAdapter(annotation), route.endpoint)
+        return cls(route, TypeAdapter(annotation), route.endpoint)
 
 
 class ClientGone(Exception):
@@ -60,6 +61,7 @@ class JsonLane:
         if lane is None:
             await self._app(scope, receive, send)
             return
+        scope["route"] = lane.route  # as FastAPI does, for who asks afterwards what was served
         with suppress(ClientGone):
             answer = await self._answer(lane, scope, receive)
             await answer(scope, receive, send)
