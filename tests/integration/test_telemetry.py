@@ -1,7 +1,10 @@
 """Traces, metrics and logs of API, worker and beat as they are run, at a collector of the tests' own."""
 
 import json
+import socket
+import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -14,6 +17,7 @@ from tests.integration.wire import Json, Wire
 from tests.server import Server
 
 SECONDS = 30.0
+TOKEN = "secret-of-logfire"  # noqa: S105 (of a server that lives as long as a test)
 OFTEN = {"OTEL_BSP_SCHEDULE_DELAY": "200", "OTEL_METRIC_EXPORT_INTERVAL": "500"}
 
 
@@ -36,12 +40,21 @@ def otlp() -> Iterator[Collector]:
         yield collecting
 
 
+@pytest.fixture(scope="module")
+def cloud() -> Iterator[Collector]:
+    """What stands for Logfire's own."""
+    with collector() as collecting:
+        yield collecting
+
+
 @pytest.fixture
-def environment(otlp: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
+def environment(otlp: Collector, cloud: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in OFTEN.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", otlp.url)
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "x-tenant=tests")
+    monkeypatch.setenv("LOGFIRE_TOKEN", TOKEN)
+    monkeypatch.setenv("LOGFIRE_BASE_URL", cloud.url)
 
 
 def lines(program: Program) -> list[Json]:
@@ -51,8 +64,8 @@ def lines(program: Program) -> list[Json]:
 
 
 @pytest.mark.usefixtures("environment")
-def test_a_request_is_one_trace_from_its_head_through_the_broker_to_the_end_of_its_job(
-    serve: Serve, dsn: str, broker: Broker, otlp: Collector, tmp_path: Path
+def test_a_request_is_one_trace_from_its_head_through_the_broker_to_the_end_of_its_job(  # noqa: PLR0917
+    serve: Serve, dsn: str, broker: Broker, otlp: Collector, cloud: Collector, tmp_path: Path
 ) -> None:
     url = broker.url
     with (
@@ -81,10 +94,13 @@ def test_a_request_is_one_trace_from_its_head_through_the_broker_to_the_end_of_i
             until(lambda log=running: request.trace in traces(log), SECONDS, "a line of the log")  # type: ignore[misc]
         measured(otlp)
         assert otlp.sent_headers["x-tenant"] == "tests"
+        until(lambda: steps(cloud, request.trace) == STEPS, SECONDS, "the whole trace at Logfire")
+        assert cloud.sent_headers["Authorization"] == TOKEN
         assert worker.stopped() == 0
     assert lines(api)[0]["logger"] == "gunicorn.error"
     for running in (api, worker):
         assert PASSWORD not in running.log
+        assert TOKEN not in running.log
         assert {line["level"] for line in lines(running)} <= {"info", "warning"}
         assert all(line.keys() >= {"time", "level", "logger", "message"} for line in lines(running))
 
@@ -136,3 +152,74 @@ def measured(otlp: Collector) -> None:
         ("watcher-worker", "db.client.connection.count", {"db.client.connection.state": "idle"}),
     ]:
         until(lambda: otlp.metric(metric, service, attributes) != [], SECONDS, f"{metric} of {service}")  # noqa: B023
+
+
+@pytest.fixture
+def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OTEL_EXPORTER_OTLP_ENDPOINT", "LOGFIRE_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+
+
+class Deaf:
+    """An endpoint that takes connections and never answers."""
+
+    def __init__(self) -> None:
+        self._socket = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+@pytest.fixture
+def endpoints() -> Iterator[dict[str, str]]:
+    """What the programs of the test are told: of no endpoint, of none that is there, of one that never answers."""
+    deaf = Deaf()
+    yield {"none": "", "dead": f"http://127.0.0.1:{free_port()}", "deaf": deaf.url}
+    deaf.close()
+
+
+@pytest.mark.usefixtures("quiet")
+def test_a_dead_endpoint_delays_the_end_of_api_and_worker_by_two_seconds_at_most(
+    endpoints: dict[str, str], dsn: str, broker: Broker, tmp_path: Path
+) -> None:
+    with ExitStack() as stack:
+        apis, workers = {}, {}
+        for name, url in endpoints.items():
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", url)
+                apis[name] = stack.enter_context(
+                    program(
+                        tmp_path / f"api-{name}",
+                        "api",
+                        database_url=dsn,
+                        workers="1",
+                        ingestion_trace_rate="1",
+                    )
+                )
+                workers[name] = stack.enter_context(
+                    program(
+                        tmp_path / f"worker-{name}",
+                        "worker",
+                        database_url=dsn,
+                        broker_url=broker.url,
+                        worker_concurrency="1",
+                    )
+                )
+        for name in endpoints:
+            apis[name].await_ready(60)
+            with apis[name].client() as client:
+                Wire(client, dsn).pipeline("orders")
+            until(lambda log=workers[name]: " ready." in log.log, 60, "the worker")  # type: ignore[misc]
+        for programs in (apis, workers):
+            seconds = {name: ending(running) for name, running in programs.items()}
+            assert max(seconds["dead"], seconds["deaf"]) < seconds["none"] + 2, seconds
+            for running in programs.values():
+                assert "Traceback" not in running.log, running.log
+
+
+def ending(running: Program) -> float:
+    """How long it takes to end in order."""
+    began = time.monotonic()
+    assert running.stopped() == 0, running.log
+    return time.monotonic() - began
