@@ -19,7 +19,7 @@ from watcher.telemetry.destination import ENDPOINTS, has_destination
 from watcher.telemetry.logs import JsonLines
 
 IMPORTED = """
-import sys
+import os, sys
 import watcher.entrypoints.cli, watcher.entrypoints.server, watcher.entrypoints.up
 from watcher.settings import Settings
 from pydantic import SecretStr
@@ -28,6 +28,8 @@ settings = Settings(database_url=SecretStr("memory://"), broker_url={broker})
 print(*sorted({{name.split(".")[0] for name in sys.modules if name.startswith(("logfire", "opentelemetry."))}}))
 print(*sorted(name for name in sys.modules if name.startswith(
     ("opentelemetry.instrumentation", "opentelemetry.exporter", "opentelemetry.sdk.trace"))))
+sys.stdout.flush()
+os._exit(0)  # without waiting for an endpoint that is not there
 """
 API = "from watcher.entrypoints.server import Server; Server(settings).load()"
 WORKER = "import watcher.entrypoints.worker.program"

@@ -7,6 +7,7 @@ which is in workers: who only sends has the handlers below.
 import threading
 from typing import Any
 
+import opentelemetry.instrumentation.celery  # noqa: F401 (before the fork, as in `program`)
 from celery.signals import after_task_publish, before_task_publish, task_postrun, task_prerun
 from opentelemetry.propagate import inject
 from opentelemetry.trace import (

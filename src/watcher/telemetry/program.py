@@ -10,6 +10,8 @@ from importlib.util import find_spec
 from threading import Thread
 from typing import Any, TypeVar
 
+import opentelemetry.instrumentation.asyncpg  # here, so that it is done before a worker forks
+import opentelemetry.instrumentation.redis  # noqa: F401 (the same)
 from opentelemetry import trace
 
 from watcher.settings import Settings
