@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 from watcher.domain.clock import Clock
 from watcher.domain.delivery import PerformJob
@@ -20,6 +21,13 @@ class Background:
     perform_job: PerformJob
     durations: Durations
     clock: Clock
+
+
+@runtime_checkable
+class Closing(Protocol):
+    """What holds connections to a broker."""
+
+    async def close(self) -> None: ...
 
 
 def broker(settings: Settings) -> str:
@@ -87,13 +95,10 @@ def exams(settings: Settings, clock: Clock) -> BrokerExams:
 async def closed(*parts: object) -> None:
     """Lets go of what these parts are connected to. What waits to be announced is sent, if that can be done soon."""
     from watcher.adapters.bus.celery_jobs import CeleryJobs
-    from watcher.adapters.bus.redis_durations import RedisDurations
-    from watcher.adapters.bus.redis_exams import RedisExams
-    from watcher.adapters.bus.redis_queues import RedisProbes, RedisQueues
 
     for part in parts:
         match part:
             case CeleryJobs():
                 await asyncio.to_thread(part.close)
-            case RedisQueues() | RedisProbes() | RedisDurations() | RedisExams():
+            case Closing():
                 await part.close()

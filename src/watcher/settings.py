@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
+from pydantic import AliasChoices, Field, SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -32,7 +32,12 @@ class Settings(BaseSettings):
     """What can be set from outside; `docs/settings.md` is the reference."""
 
     model_config = SettingsConfigDict(
-        env_prefix="WATCHER_", env_file=".env", extra="ignore", frozen=True, hide_input_in_errors=True
+        env_prefix="WATCHER_",
+        env_file=".env",
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
+        populate_by_name=True,
     )
 
     database_url: Annotated[
@@ -163,6 +168,25 @@ class Settings(BaseSettings):
         bool,
         Field(description="Whether `GET /metrics` answers with numbers for Prometheus, and counts for it."),
     ] = False
+    log_format: Annotated[
+        Literal["text", "json"],
+        Field(description="How is logged: `text`, or `json`, an object on each line."),
+    ] = "text"
+    logfire_token: Annotated[
+        SecretStr | None,
+        Field(
+            validation_alias=AliasChoices("WATCHER_LOGFIRE_TOKEN", "LOGFIRE_TOKEN"),
+            description="Token of a Logfire project, to send telemetry to; `LOGFIRE_TOKEN` does as well.",
+        ),
+    ] = None
+    trace_rate: Annotated[
+        float,
+        Field(ge=0, le=1, description="Share of requests and of background jobs whose traces are recorded."),
+    ] = 1.0
+    ingestion_trace_rate: Annotated[
+        float,
+        Field(ge=0, le=1, description="The same of the requests by which pipelines declare and report."),
+    ] = 0.01
     lineage_retention_days: Annotated[
         int,
         Field(
@@ -302,6 +326,12 @@ class Settings(BaseSettings):
         if url is not None and not url.get_secret_value().startswith((*SCHEMES, MEMORY)):
             raise ValueError("must look like postgresql://user:password@host:port/database")
         return url
+
+    @field_validator("logfire_token")
+    @classmethod
+    def _is_a_token(cls, token: SecretStr | None) -> SecretStr | None:
+        """An empty variable is none."""
+        return token if token is not None and token.get_secret_value().strip() else None
 
     @field_validator("broker_url")
     @classmethod

@@ -3,12 +3,16 @@
 import asyncio
 from asyncio import Event, Task, create_task, gather, sleep
 from collections.abc import Sequence
+from contextvars import ContextVar
 from time import perf_counter
 
 import pytest
 
 from watcher.adapters.coalesced import Coalescer
 from watcher.domain.errors import StoreUnavailable
+from watcher.traced import TRACED
+
+CALLER: ContextVar[str] = ContextVar("caller", default="nobody")
 
 
 class Doubling:
@@ -182,3 +186,26 @@ async def test_a_verb_that_answers_too_little_leaves_no_waiter_hanging() -> None
         gather(*(coalescer([number]) for number in range(3)), return_exceptions=True), 1
     )
     assert any(isinstance(answer, Exception) for answer in answers)
+
+
+async def test_a_statement_belongs_to_the_first_of_its_callers_who_is_traced() -> None:
+    seen: list[tuple[list[int], str]] = []
+
+    async def verb(numbers: Sequence[int]) -> list[int]:
+        seen.append((list(numbers), CALLER.get()))
+        await sleep(0)
+        return list(numbers)
+
+    async def call(number: int, name: str, *, traced: bool) -> list[int]:
+        CALLER.set(name)
+        TRACED.set(traced)
+        return await coalescer([number])
+
+    coalescer = Coalescer(verb)
+    opening = create_task(call(1, "opens", traced=True))
+    await sleep(0)
+    await sleep(0)
+    later = [create_task(call(number, f"number {number}", traced=number in (4, 5))) for number in range(2, 6)]
+    assert await gather(opening, *later) == [[1], [2], [3], [4], [5]]
+    assert await call(6, "untraced", traced=False) == [6]
+    assert seen == [([1], "opens"), ([2, 3, 4, 5], "number 4"), ([6], "nobody")]

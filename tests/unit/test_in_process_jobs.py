@@ -3,6 +3,7 @@
 import logging
 from asyncio import CancelledError, Event, create_task, sleep, wait_for
 from collections.abc import AsyncIterator, Mapping
+from contextvars import ContextVar, copy_context
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -14,7 +15,9 @@ from watcher.adapters.memory.ticks import MemoryTicks
 from watcher.adapters.system_clock import SystemClock
 from watcher.domain.errors import StoreBusy
 from watcher.domain.jobs import Job, Progress, Work
+from watcher.traced import TRACED
 
+CALLER: ContextVar[str] = ContextVar("caller", default="nobody")
 MAINTAIN, PRUNE = Job.MAINTAIN_CLOSURE, Job.PRUNE_LINEAGE
 
 
@@ -409,3 +412,28 @@ async def test_what_waits_can_be_asked_for(work: Diary) -> None:
     await wait_for(jobs.idle(), 3)
     assert (await queues.backlog(now)).pending == 0
     await jobs.close()
+
+
+async def test_a_job_belongs_to_the_first_who_announced_it_and_is_traced(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(in_process_jobs, "DELAY_SECONDS", 0.0)
+    seen: list[str] = []
+
+    async def work() -> Progress:
+        seen.append(CALLER.get())
+        return Progress.DONE
+
+    jobs = in_process({MAINTAIN: work}, Moments())
+
+    def announced(name: str, *, traced: bool) -> None:
+        CALLER.set(name)
+        TRACED.set(traced)
+        jobs.announce(MAINTAIN)
+
+    for callers in [("untraced", False), ("first", True), ("second", True)], [("alone", False)]:
+        for name, traced in callers:
+            copy_context().run(announced, name, traced=traced)
+        await jobs.idle()
+    await jobs.close()
+    assert seen == ["first", "nobody"]

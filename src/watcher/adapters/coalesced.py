@@ -7,11 +7,13 @@ what arrives while a statement is under way departs together when it is back.
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from contextvars import Context
 from copy import copy
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Generic, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
+from watcher import traced
 from watcher.domain.errors import StoreBusy, StoreUnavailable, WatcherError
 from watcher.domain.execution import End, Execution, Record, Start
 from watcher.domain.executions import Ended, ExecutionFilter, Executions, Started
@@ -43,6 +45,8 @@ STARTS_AT_ONCE = 2
 
 Item = TypeVar("Item")
 Verdict = TypeVar("Verdict")
+Boarded: TypeAlias = tuple[Item, asyncio.Future[Verdict], Context | None]
+"""An item, who waits for its verdict, and the trace that it belongs to."""
 
 
 class Coalescer(Generic[Item, Verdict]):
@@ -62,7 +66,7 @@ class Coalescer(Generic[Item, Verdict]):
         self._batch_limit = batch_limit
         self._free_lanes = lanes
         self._opening = False
-        self._waiting: deque[tuple[Item, asyncio.Future[Verdict]]] = deque()
+        self._waiting: deque[Boarded[Item, Verdict]] = deque()
         self._lanes: set[asyncio.Task[None]] = set()
 
     async def __call__(self, items: Sequence[Item]) -> list[Verdict]:
@@ -73,7 +77,7 @@ class Coalescer(Generic[Item, Verdict]):
 
     def _boarded(self, item: Item) -> asyncio.Future[Verdict]:
         future: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
-        self._waiting.append((item, future))
+        self._waiting.append((item, future, traced.context()))
         self._open_lane()
         return future
 
@@ -82,7 +86,8 @@ class Coalescer(Generic[Item, Verdict]):
         if self._free_lanes and not self._opening:
             self._opening = True
             self._free_lanes -= 1
-            lane = asyncio.create_task(self._serve())
+            # It serves others, too: nothing of the request that opens it goes with it.
+            lane = asyncio.create_task(self._serve(), context=Context())
             self._lanes.add(lane)
             lane.add_done_callback(self._lanes.discard)
 
@@ -97,17 +102,17 @@ class Coalescer(Generic[Item, Verdict]):
         finally:
             self._free_lanes += 1
 
-    def _batch(self) -> list[tuple[Item, asyncio.Future[Verdict]]]:
-        batch: list[tuple[Item, asyncio.Future[Verdict]]] = []
+    def _batch(self) -> list[Boarded[Item, Verdict]]:
+        batch: list[Boarded[Item, Verdict]] = []
         while self._waiting and len(batch) < self._batch_limit:
-            item, future = self._waiting.popleft()
-            if not future.done():
-                batch.append((item, future))
+            boarded = self._waiting.popleft()
+            if not boarded[1].done():
+                batch.append(boarded)
         return batch
 
-    async def _fly(self, batch: list[tuple[Item, asyncio.Future[Verdict]]]) -> None:
+    async def _fly(self, batch: list[Boarded[Item, Verdict]]) -> None:
         try:
-            verdicts = await self._verb([item for item, _ in batch])
+            verdicts = await self._flown(batch)
             answers = list(zip(batch, verdicts, strict=True))
         except BaseException as error:
             # A store that is not there for some is not there for those who wait: they need not find out one
@@ -115,15 +120,27 @@ class Coalescer(Generic[Item, Verdict]):
             told = [*batch, *self._waiting] if isinstance(error, StoreUnavailable) else batch
             if told is not batch:
                 self._waiting.clear()
-            for _, future in told:
+            for _, future, _ in told:
                 if not future.done():
                     future.set_exception(_for_one(error))
             if not isinstance(error, Exception):
                 raise
         else:
-            for (_, future), verdict in answers:
+            for (_, future, _), verdict in answers:
                 if not future.done():
                     future.set_result(verdict)
+
+    async def _flown(self, batch: list[Boarded[Item, Verdict]]) -> list[Verdict]:
+        """The verdicts. The statement shows in the trace of the first of the batch that has one."""
+        items = [item for item, _, _ in batch]
+        context = next((context for _, _, context in batch if context is not None), None)
+        if context is None:
+            return await self._verb(items)
+        return await asyncio.create_task(_awaited(self._verb(items)), context=context)
+
+
+async def _awaited(answer: Awaitable[Verdict]) -> Verdict:
+    return await answer
 
 
 def _for_one(error: BaseException) -> BaseException:

@@ -5,11 +5,13 @@ import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from contextvars import Context
 from datetime import datetime, timedelta
 from time import monotonic
 from typing import TypeAlias
 from uuid import uuid4
 
+from watcher import traced
 from watcher.domain.clock import Clock
 from watcher.domain.durations import Durations
 from watcher.domain.errors import Unavailable
@@ -50,6 +52,8 @@ class InProcessQueues:
     def __init__(self) -> None:
         self.announced: dict[Announcement, float] = {}
         """When each was, by a clock that nobody sets."""
+        self.traces: dict[Announcement, Context] = {}
+        """Of those announced whose trace is recorded."""
         self.working: set[Job] = set()
 
     def add(self, announcement: Announcement) -> None:
@@ -59,9 +63,12 @@ class InProcessQueues:
             waiting = [each for each in self.waiting(job) if each[1]]
             if len(waiting) >= MOST_WAITING:
                 since = self.announced.pop(waiting[-1])
+                self.traces.pop(waiting[-1], None)
                 self.announced.setdefault((job, _merged(waiting[-1][1], parameters)), since)
                 return
         self.announced.setdefault(announcement, monotonic())
+        if (context := traced.context()) is not None:
+            self.traces.setdefault(announcement, context)
 
     def waiting(self, job: Job) -> list[Announcement]:
         return [each for each in self.announced if each[0] is job]
@@ -117,7 +124,8 @@ class InProcessJobs:
         self._queues.add((job, tuple(sorted(parameters.items()))))
         lane = self._lanes.get(job)
         if not self._closed and (lane is None or lane.done()):
-            self._lanes[job] = asyncio.get_running_loop().create_task(self._run(job))
+            # It does what others announce, too: nothing of the caller goes with it.
+            self._lanes[job] = asyncio.get_running_loop().create_task(self._run(job), context=Context())
 
     @asynccontextmanager
     async def sweeping(self) -> AsyncIterator[None]:
@@ -174,9 +182,15 @@ class InProcessJobs:
             announcement = queues.take(job)
             began = monotonic()
             queues.working.add(job)
-            await self._done(announcement)
+            await self._done_in(queues.traces.pop(announcement, None), announcement)
             queues.working.discard(job)
             await self._durations.record(job, monotonic() - began, self._clock.now())
+
+    async def _done_in(self, context: Context | None, announcement: Announcement) -> None:
+        if context is None:
+            await self._done(announcement)
+        else:
+            await asyncio.get_running_loop().create_task(self._done(announcement), context=context)
 
     async def _done(self, announcement: Announcement) -> None:
         """Does the job; gives up after some retries, as the next sweep finds the work again."""

@@ -1,1 +1,8 @@
 """The mains: HTTP and the command line."""
+
+import os
+
+# Logfire has a plugin for pydantic, which would import it, and what comes with it, into every program.
+_DISABLED = os.environ.get("PYDANTIC_DISABLE_PLUGINS")
+if _DISABLED not in ("__all__", "1", "true"):
+    os.environ["PYDANTIC_DISABLE_PLUGINS"] = ",".join(filter(None, (_DISABLED, "logfire-plugin")))

@@ -9,18 +9,22 @@ import socket
 import sys
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from ipaddress import ip_address
 from contextlib import nullcontext
+from ipaddress import ip_address
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
+from gunicorn.config import Config
+from gunicorn.glogging import Logger
 from uvicorn_worker import UvicornWorker
 
 from watcher.adapters.prometheus.directory import forget_process, numbers_kept
 from watcher.settings import Settings
+from watcher.telemetry.destination import has_destination
+from watcher.telemetry.logs import JsonLines, in_json
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -31,6 +35,15 @@ OTHER_FILES = 512
 
 HEARTBEAT_SECONDS = 120  # the largest body that is allowed takes a slow machine some time
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 (holds the workers' heartbeat files; a tmpfs never blocks)
+
+
+class JsonLogger(Logger):
+    """Gunicorn's log, and with it Uvicorn's, as JSON."""
+
+    def setup(self, cfg: Config) -> None:
+        super().setup(cfg)
+        for handler in self.error_log.handlers:
+            handler.setFormatter(JsonLines())
 
 
 class PortTaken(Exception):
@@ -87,8 +100,9 @@ class PatientArbiter(Arbiter):
 class Server(BaseApplication):
     """Serves the API of one object graph by as many processes as the settings say.
 
-    `ready` is called in the master once it listens, `attend` about every second from then on. `run` returns when the server was told to stop by SIGINT
-    or SIGTERM and all workers are gone. It raises `Exposed`, `PortTaken`, and `SystemExit` with a code other than 0 when
+    `ready` is called in the master once it listens, `attend` about every second from then on; `service` is its name in
+    telemetry. `run` returns when the server was told to stop by SIGINT or SIGTERM and all workers are gone. It raises
+    `Exposed`, `PortTaken`, and `SystemExit` with a code other than 0 when
     the workers failed.
     """
 
@@ -97,10 +111,12 @@ class Server(BaseApplication):
         settings: Settings,
         ready: Callable[[], None] = lambda: None,
         attend: Callable[[], None] = lambda: None,
+        service: str = "watcher-api",
     ) -> None:
         self.settings = settings
         self._ready = ready
         self.attend = attend
+        self._service = service
         super().__init__()
 
     def load_config(self) -> None:
@@ -112,6 +128,7 @@ class Server(BaseApplication):
             "graceful_timeout": settings.graceful_timeout,
             "timeout": HEARTBEAT_SECONDS,
             "loglevel": settings.log_level,
+            "logger_class": JsonLogger if in_json(settings) else Logger,
             "proc_name": "watcher",
             "control_socket_disable": True,
             "worker_tmp_dir": str(SHARED_MEMORY) if SHARED_MEMORY.is_dir() else None,
@@ -123,6 +140,10 @@ class Server(BaseApplication):
 
     def load(self) -> "ASGIApp":
         """The application, made in each worker: the master neither shares connections nor keeps the code."""
+        if has_destination(self.settings):
+            from watcher.entrypoints.observed import application
+
+            return application(self.settings, self._service)
         from watcher.container import Container
         from watcher.entrypoints.http.app import create_app
 

@@ -5,13 +5,12 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import IO
 
 from pydantic import SecretStr
-from rich.console import Console
 
 from watcher.adapters.embedded import (
     EmbeddedPostgres,
@@ -29,9 +28,9 @@ class Refused(Exception):
 class EmbeddedWatcher:
     """The embedded default, from start to stop."""
 
-    def __init__(self, settings: Settings, console: Console) -> None:
+    def __init__(self, settings: Settings, say: Callable[[str], None]) -> None:
         self._settings = settings
-        self._console = console
+        self._say = say
         self._home = (settings.data_dir or default_home()).expanduser().resolve()
         self._url = url(settings)
 
@@ -50,7 +49,7 @@ class EmbeddedWatcher:
         settings = self._settings.model_copy(update=own)
         if obstacles(settings):
             self._migrate(postgres.dsn)
-        Server(settings, self._announce, lambda: self._revive(postgres)).run()
+        Server(settings, self._announce, lambda: self._revive(postgres), service="watcher-up").run()
         self._say(f"Watcher has stopped; its data stays in {self._home}")
 
     def _revive(self, postgres: EmbeddedPostgres) -> None:
@@ -75,9 +74,6 @@ class EmbeddedWatcher:
     def _announce(self) -> None:
         self._say(f"Watcher is up at {self._url} (its API is described at {self._url}/docs).")
         self._say(f"Its data is in {self._home}. Ctrl-C stops it.")
-
-    def _say(self, message: str) -> None:
-        self._console.print(message, markup=False, soft_wrap=True)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

@@ -4,12 +4,14 @@ import logging
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from contextvars import Context
 from time import monotonic, sleep
 from typing import TypeAlias
 
 from celery import Celery
 from kombu import Connection
 
+from watcher import traced
 from watcher.adapters.bus.application import EXPIRY_SECONDS, task_name
 from watcher.domain.jobs import Job
 from watcher.domain.queues import Queue
@@ -34,7 +36,8 @@ class CeleryJobs:
 
     def __init__(self, application: Callable[[], Celery]) -> None:
         self._application = application
-        self._waiting: dict[Announcement, None] = {}
+        # The trace of the first of the equal ones that is recorded goes on in the worker.
+        self._waiting: dict[Announcement, Context | None] = {}
         self._lock = threading.Lock()
         self._news = threading.Event()
         self._closed = False
@@ -49,7 +52,7 @@ class CeleryJobs:
             if announcement not in self._waiting and len(self._waiting) >= MOST_WAITING:
                 self._dropped += 1
                 return
-            self._waiting[announcement] = None
+            self._waiting[announcement] = self._waiting.get(announcement) or traced.context()
             if self._thread is None and not self._closed and not self._begun():
                 del self._waiting[announcement]
                 self._dropped += 1
@@ -100,11 +103,11 @@ class CeleryJobs:
                 if not self._waiting:
                     return True
                 announcement = next(iter(self._waiting))
-                del self._waiting[announcement]
+                context = self._waiting.pop(announcement)
             try:
-                self._send(app, announcement)
+                (context or Context()).run(self._send, app, announcement)
             except Exception as error:  # noqa: BLE001 (every transport has exceptions of its own)
-                self._kept_waiting(announcement, error)
+                self._kept_waiting(announcement, context, error)
                 return False
             self._back()
 
@@ -121,10 +124,10 @@ class CeleryJobs:
             expires=EXPIRY_SECONDS,
         )
 
-    def _kept_waiting(self, announcement: Announcement, error: Exception) -> None:
+    def _kept_waiting(self, announcement: Announcement, context: Context | None, error: Exception) -> None:
         self._disconnected()
         with self._lock:
-            self._waiting.setdefault(announcement)
+            self._waiting[announcement] = context or self._waiting.get(announcement)
         if self._gone_since is None:
             self._gone_since = monotonic()
             log.warning("Announcements wait for the broker, which is not available: %s", type(error).__name__)

@@ -74,6 +74,13 @@ class Connections:
         size = 0 if self._pool is None else self._pool.get_size()
         return PoolUse(self.in_use, max(size - self.in_use, 0), self._queued)
 
+    def extent(self) -> tuple[int, int, int]:
+        """Connections in use, open, and how many there may be at most; 0 while that is not known."""
+        pool = self._pool
+        if pool is None:
+            return 0, 0, self._size
+        return self.in_use, pool.get_size(), pool.get_max_size()
+
     async def close(self) -> None:
         """Waits for what is under way, then closes for good; what does not end within `timeout` is cut off."""
         self._closed = True

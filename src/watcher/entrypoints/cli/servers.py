@@ -8,14 +8,15 @@ import typer
 from watcher.entrypoints.cli.program import app
 from watcher.entrypoints.cli.terms import (
     DatabaseUrl,
-    console,
     failed,
     require_broker,
     require_channels,
     require_database,
     require_safe,
     settings_with,
+    tell,
 )
+from watcher.telemetry import logs
 
 Host = Annotated[str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")]
 Port = Annotated[int | None, typer.Option(min=1, max=65_535, help="Port to listen on.", show_default="8000")]
@@ -46,10 +47,11 @@ def up(
     from watcher.entrypoints.up import EmbeddedWatcher, Refused
 
     settings = settings_with(host=host, port=port, data_dir=data_dir, workers=workers, insecure=insecure)
+    logs.begin(settings)
     require_safe(settings)
     require_channels(settings)
     try:
-        EmbeddedWatcher(settings, console).run()
+        EmbeddedWatcher(settings, lambda message: tell(settings, message)).run()
     except (Refused, PortTaken) as refusal:
         raise failed(refusal) from None
 
@@ -68,6 +70,7 @@ def api(
     settings = settings_with(
         host=host, port=port, workers=workers, database_url=database_url, insecure=insecure
     )
+    logs.begin(settings)
     require_safe(settings)
     require_database(settings)
     require_channels(settings)
@@ -78,16 +81,10 @@ def api(
     for obstacle in found:
         if "watcher migrate" in obstacle:
             raise failed(obstacle)
-        console.print(
-            f"Requests are answered 503 until this changes: {obstacle}", markup=False, soft_wrap=True
-        )
+        tell(settings, f"Requests are answered 503 until this changes: {obstacle}")
 
     def listening() -> None:
-        console.print(
-            f"Watcher listens on {url(settings)}, its API is described at {url(settings)}/docs",
-            markup=False,
-            soft_wrap=True,
-        )
+        tell(settings, f"Watcher listens on {url(settings)}, its API is described at {url(settings)}/docs")
 
     try:
         Server(settings, listening).run()

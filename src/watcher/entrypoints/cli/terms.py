@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from watcher.settings import MEMORY, Settings
+from watcher.telemetry import logs
 
 if TYPE_CHECKING:
     from watcher.domain.watcher import Watcher
@@ -37,6 +38,14 @@ def failed(reason: object) -> typer.Exit:
     """Says why on standard error; to be raised."""
     console.print(f"[bold red]Watcher cannot go on:[/] {escape(str(reason))}", soft_wrap=True)
     return typer.Exit(1)
+
+
+def tell(settings: Settings, message: str) -> None:
+    """Says it on standard error, in the form that logs have."""
+    if logs.in_json(settings):
+        logs.log.info(message)
+    else:
+        console.print(message, markup=False, soft_wrap=True)
 
 
 def settings_with(**options: object) -> Settings:

@@ -3,6 +3,7 @@
 import logging
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from celery import Celery
@@ -18,6 +19,8 @@ from watcher.domain.queues import Queue
 from watcher.entrypoints.worker.runtime import Runtime
 from watcher.entrypoints.worker.tasks import register
 from watcher.settings import Settings
+from watcher.telemetry import logs
+from watcher.telemetry.destination import has_destination
 
 FORMAT = "%(asctime)s %(levelname)s %(processName)s %(message)s"
 
@@ -33,7 +36,8 @@ def work(
     _log(settings)
     app = _application(settings, terms)
     app.conf.broker_transport_options.update(transport)
-    runtime = Runtime(lambda: container(_of_one_process(settings)))
+    observed = has_destination(settings)
+    runtime = Runtime(lambda: _metered(container(_of_one_process(settings)), observed=observed))
     for job in terms:
         register(app, job, terms[job], runtime)
     if is_redis(broker(settings)):
@@ -44,6 +48,10 @@ def work(
 
     worker_process_shutdown.connect(close, weak=False)
     worker_shutdown.connect(close, weak=False)
+    if observed:
+        from watcher.entrypoints.worker.observed import observe_processes
+
+        observe_processes(settings)
     worker = app.Worker(
         concurrency=settings.worker_concurrency,
         loglevel=settings.log_level.upper(),
@@ -65,7 +73,8 @@ def beat(settings: Settings) -> None:
     """Sends each job by its schedule, until it is told to stop."""
     _log(settings)
     app = _application(settings, JOBS)
-    app.Beat(loglevel=settings.log_level.upper(), quiet=True, socket_timeout=10).run()
+    with _observing_beat(settings):
+        app.Beat(loglevel=settings.log_level.upper(), quiet=True, socket_timeout=10).run()
 
 
 def _application(settings: Settings, terms: Mapping[Job, Terms]) -> Celery:
@@ -79,5 +88,22 @@ def _of_one_process(settings: Settings) -> Settings:
     )
 
 
+def _metered(container: Container, *, observed: bool) -> Container:
+    if not observed:
+        return container
+    from watcher.entrypoints.observed import metered
+
+    return metered(container)
+
+
+def _observing_beat(settings: Settings) -> AbstractContextManager[None]:
+    if not has_destination(settings):
+        return nullcontext()
+    from watcher.entrypoints.worker.observed import observing_beat
+
+    return observing_beat(settings)
+
+
 def _log(settings: Settings) -> None:
+    logs.begin(settings)
     logging.basicConfig(level=settings.log_level.upper(), format=FORMAT, stream=sys.stderr)
