@@ -13,9 +13,10 @@ import httpx
 import psutil
 import pytest
 
+from tests.faults.load import Load
+from tests.faults.record import check
 from tests.integration.clusters import Postgres
 from tests.integration.conftest import TIMEOUT, Serve
-from tests.integration.load import Load
 from tests.integration.programs import Program, until
 from tests.integration.wire import answer, problem
 from tests.server import Server, fetch
@@ -42,15 +43,15 @@ def _survived(load: Load, dsn: str) -> None:
     assert set(load.statuses) <= PEACE | {503}, load.statuses
     assert not load.broken, load.broken
     assert load.unhinted == 0, "a 503 without Retry-After"
-    assert load.slowest.get(503, 0) < LONGEST_503, load.slowest
-    load.check(dsn)
+    assert load.slowest(503) < LONGEST_503, load.slowest(503)
+    check(load, dsn)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=["fast", "killed"])
 def test_a_database_that_restarts_loses_nothing_acknowledged(
     server: Program, durable: Postgres, number: signal.Signals
 ) -> None:
-    with Load(server) as load:
+    with Load(server.url) as load:
         _more(load)
         durable.end(number)
         _unavailable(load)
@@ -63,7 +64,7 @@ def test_a_database_that_restarts_loses_nothing_acknowledged(
 
 
 def test_a_frozen_database_is_waited_for_within_bounds(server: Program, durable: Postgres) -> None:
-    with Load(server) as load:
+    with Load(server.url) as load:
         _more(load)
         root = durable.postmaster()
         frozen = [root, *root.children(recursive=True)]
@@ -116,7 +117,7 @@ def _gone(server: Program, pipeline: int) -> None:
 
 
 def test_what_is_under_way_at_sigterm_is_finished(mortal: Program, durable: Postgres) -> None:
-    with mortal.client() as client, Load(mortal) as load, ThreadPoolExecutor(1) as pool:
+    with mortal.client() as client, Load(mortal.url) as load, ThreadPoolExecutor(1) as pool:
         _more(load)
         pipeline = client.post("/pipeline", json={"name": "held", "pipeline_type_name": "load"}).json()["id"]
         identity = client.post("/start_pipeline_execution", json={"pipeline_id": pipeline}).json()["id"]
@@ -132,7 +133,7 @@ def test_what_is_under_way_at_sigterm_is_finished(mortal: Program, durable: Post
         assert mortal.exit_code() == 0
 
     assert set(load.statuses) <= PEACE, load.statuses
-    load.check(durable.dsn)
+    check(load, durable.dsn)
     assert asyncio.run(fetch(durable.dsn, "SELECT load_lineage FROM pipeline WHERE id = $1", pipeline)) == [
         (False,)
     ]
@@ -153,7 +154,7 @@ class _Lock:
 
 
 def test_a_killed_worker_is_replaced(server: Program, durable: Postgres) -> None:
-    with Load(server) as load:
+    with Load(server.url) as load:
         _more(load)
         victim, survivor = server.children()
         victim.kill()
@@ -161,18 +162,18 @@ def test_a_killed_worker_is_replaced(server: Program, durable: Postgres) -> None
         _more(load, 200)
 
     assert set(load.statuses) <= PEACE, load.statuses
-    load.check(durable.dsn)
+    check(load, durable.dsn)
 
 
 def test_the_workers_of_a_killed_master_free_the_port(mortal: Program, durable: Postgres) -> None:
-    with Load(mortal, threads=2) as load:
+    with Load(mortal.url, threads=2) as load:
         _more(load)
         workers = mortal.children()
         os.kill(mortal.process.pid, signal.SIGKILL)
         mortal.process.wait()
         assert psutil.wait_procs(workers, timeout=5)[1] == []
 
-    load.check(durable.dsn)
+    check(load, durable.dsn)
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind(("127.0.0.1", mortal.port))
