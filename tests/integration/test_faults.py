@@ -7,6 +7,7 @@ import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from datetime import UTC, datetime
 
 import asyncpg
 import httpx
@@ -19,10 +20,22 @@ from tests.integration.clusters import Postgres
 from tests.integration.conftest import TIMEOUT, Serve
 from tests.integration.programs import Program, until
 from tests.integration.wire import answer, problem
-from tests.server import Server, fetch
+from tests.server import Server, execute, fetch
+from watcher.adapters.postgres.database import Database
+from watcher.adapters.postgres.deliveries import PostgresDeliveries
+from watcher.domain.deliveries import DeliveryState, Outcome
 
 LONGEST_503 = 2 * TIMEOUT + 2.0
 """No answer takes longer while the database does not answer: one wait behind others, one of its own."""
+
+MESSAGE = """
+WITH message AS (
+    INSERT INTO alert_message (kind, severity, ending, title, text, created_at)
+    VALUES ('freshness', 'warning', FALSE, 'a title', 'a text', now()) RETURNING id
+)
+INSERT INTO alert_delivery (message_id, channel, next_attempt_at, give_up_at)
+SELECT id, 'ops', now(), now() + INTERVAL '1 day' FROM message
+"""
 
 PEACE = {200, 201, 204}
 
@@ -80,6 +93,29 @@ def test_a_frozen_database_is_waited_for_within_bounds(server: Program, durable:
 
     assert load.statuses[503] >= load.threads
     _survived(load, durable.dsn)
+
+
+async def _sent_while_away(durable: Postgres) -> None:
+    """A message is sent; the database goes away before that is written down, and comes back a second later."""
+    database = Database(durable.dsn, timeout=TIMEOUT)
+    deliveries = PostgresDeliveries(database)
+    claim = await deliveries.claim("ops", datetime.now(UTC))
+    assert claim is not None
+    await asyncio.to_thread(durable.end, signal.SIGINT)
+    delivered = Outcome(DeliveryState.DELIVERED, None, datetime.now(UTC))
+    recording = asyncio.create_task(deliveries.record(claim, delivered))
+    await asyncio.sleep(1)
+    assert not recording.done()
+    await asyncio.to_thread(durable.start)
+    await asyncio.wait_for(recording, 30)
+    await database.close()
+
+
+def test_what_was_sent_is_written_down_once_the_database_is_back(durable: Postgres) -> None:
+    asyncio.run(execute(durable.dsn, MESSAGE))
+    asyncio.run(_sent_while_away(durable))
+    rows = asyncio.run(fetch(durable.dsn, "SELECT state, attempts FROM alert_delivery"))
+    assert rows == [("delivered", 1)]
 
 
 def test_a_client_that_goes_away_harms_nobody(server: Program, durable: Postgres) -> None:
