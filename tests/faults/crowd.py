@@ -46,8 +46,11 @@ class Connection:
             await asyncio.sleep(0.1)
         raise AssertionError(f"nobody takes connections on port {port}")
 
-    def close(self) -> None:
-        self._writer.close()
+    async def close(self) -> None:
+        """At once, whatever was still to be sent."""
+        self._writer.transport.abort()
+        with suppress(OSError):
+            await self._writer.wait_closed()
 
     def ended(self) -> bool:
         """Whether the server ended it."""
@@ -111,7 +114,7 @@ async def crowd(port: int, count: int, does: Callable[[Connection], Awaitable[An
         try:
             return await does(connection)
         finally:
-            connection.close()
+            await connection.close()
 
     return list(await asyncio.gather(*(one() for _ in range(count))))
 

@@ -58,8 +58,9 @@ def _many(scene: Scene) -> Iterator[None]:
                 break
             await asyncio.sleep(0.5)
             if answer.status is None:
+                await connection.close()
                 connection = await Connection.to(scene.system.port)
-        connection.close()
+        await connection.close()
 
     async def all_of_them() -> None:
         connected = asyncio.Barrier(CROWD)
@@ -119,7 +120,7 @@ def _slow(scene: Scene) -> Iterator[None]:
             if not await connection.sends("x: y\r\n" if number % 2 else " ") or connection.ended():
                 ended.append(time.monotonic() - began)
                 break
-        connection.close()
+        await connection.close()
 
     async def all_of_them() -> None:
         await asyncio.gather(*(one(number) for number in range(SLOW)))
