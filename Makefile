@@ -4,7 +4,7 @@ BIN := .venv/bin
 SOURCES := src tests benchmarks examples deploy migrations bootstrap.py
 
 .DEFAULT_GOAL := help
-.PHONY: help up demo test test-watching-faults check format bench bench-lineage bench-checks lock runtime dev
+.PHONY: help up demo test test-faults test-watching-faults check format bench bench-lineage bench-checks lock runtime dev
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,6 +17,9 @@ demo: dev ## Run a real incremental pipeline on 2013's flights against a Watcher
 
 test: dev ## Run every test, on servers that the tests start themselves
 	@$(BIN)/python -m tests.together $(ARGS)
+
+test-faults: dev ## Break everything a Watcher stands on, under load, and count what clients lost; takes about six minutes
+	@$(BIN)/python -m tests.faults $(ARGS)
 
 test-watching-faults: dev ## Kill Redis, workers and everything under load, and count verdicts and alerts; takes about five minutes
 	@$(BIN)/python -m tests.integration.watching_faults

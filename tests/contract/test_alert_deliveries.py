@@ -1,6 +1,8 @@
 """How a message reaches its channels: once, again after a rest where it failed, and not for ever."""
 
 from asyncio import gather, wait_for
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import pytest
@@ -8,6 +10,7 @@ import pytest
 from tests.contract.telling import ALL, HOURLY, MINUTE, OPS, Telling
 from tests.contract.world import World, at
 from watcher.adapters.postgres.deliveries import SQL
+from watcher.domain.alert_channels import Channel
 from watcher.domain.alerts import RECENT
 from watcher.domain.deliveries import (
     ATTEMPTS,
@@ -16,6 +19,7 @@ from watcher.domain.deliveries import (
     UNFINISHED,
     DeliveryFilter,
     DeliveryState,
+    Message,
     Outcome,
     Sent,
     outcome,
@@ -153,6 +157,29 @@ async def test_a_channel_that_fails_is_left_alone_for_the_rest_of_the_pass(telli
     assert await telling.sent() == Sent(composed=1, delivered=2, failed=1)
     states = [each.state for each in await telling.deliveries(DeliveryFilter(channel="ops"))]
     assert states == [DeliveryState.PENDING, DeliveryState.FAILED]
+
+
+@dataclass(frozen=True, slots=True)
+class Slow:
+    """A notifier whose only channel takes so many seconds for a message."""
+
+    world: World
+    seconds: float
+    channels: Sequence[Channel] = (OPS,)
+
+    async def send(self, channel: str, message: Message) -> str | None:  # noqa: ARG002 (as the port has it)
+        self.world.clock.instant += timedelta(seconds=self.seconds)
+        return None
+
+
+async def test_a_pass_ends_before_a_slow_channel_has_it_broken_off(telling: Telling) -> None:
+    for number in range(2, 6):
+        await telling.world.pipeline(f"slow {number}", **HOURLY)
+        await telling.check(number * (BEGIN + 60))
+        await telling.world.watcher.alerts.compose(telling.world.clock.instant, telling.notifier.channels)
+    sending = replace(telling.world.watcher.send_alerts, notifier=Slow(telling.world, seconds=50))
+    assert await sending() == Sent(delivered=3)
+    assert await sending() == Sent(delivered=2)
 
 
 async def test_deliveries_are_read_in_pages_and_by_filters(telling: Telling) -> None:

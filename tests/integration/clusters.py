@@ -23,7 +23,7 @@ from tests.integration.programs import until
 from watcher.adapters.embedded import EmbeddedPostgres
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
 QUICK = {"fsync": "off"}
 
@@ -150,9 +150,9 @@ def kill_server(home: Path) -> None:
 class Postgres:
     """A durable PostgreSQL of the tests' own, to be maltreated."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, settings: Mapping[str, str] | None = None) -> None:
         self._data = home / "data"
-        self.cluster = EmbeddedPostgres(home)
+        self.cluster = EmbeddedPostgres(home, settings=settings)
         self.dsn = self.cluster.dsn
 
     def postmaster(self) -> psutil.Process:

@@ -7,21 +7,35 @@ import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from datetime import UTC, datetime
 
 import asyncpg
 import httpx
 import psutil
 import pytest
 
+from tests.faults.load import Load
+from tests.faults.record import check
 from tests.integration.clusters import Postgres
 from tests.integration.conftest import TIMEOUT, Serve
-from tests.integration.load import Load
 from tests.integration.programs import Program, until
 from tests.integration.wire import answer, problem
-from tests.server import Server, fetch
+from tests.server import Server, execute, fetch
+from watcher.adapters.postgres.database import Database
+from watcher.adapters.postgres.deliveries import PostgresDeliveries
+from watcher.domain.deliveries import DeliveryState, Outcome
 
 LONGEST_503 = 2 * TIMEOUT + 2.0
 """No answer takes longer while the database does not answer: one wait behind others, one of its own."""
+
+MESSAGE = """
+WITH message AS (
+    INSERT INTO alert_message (kind, severity, ending, title, text, created_at)
+    VALUES ('freshness', 'warning', FALSE, 'a title', 'a text', now()) RETURNING id
+)
+INSERT INTO alert_delivery (message_id, channel, next_attempt_at, give_up_at)
+SELECT id, 'ops', now(), now() + INTERVAL '1 day' FROM message
+"""
 
 PEACE = {200, 201, 204}
 
@@ -42,15 +56,15 @@ def _survived(load: Load, dsn: str) -> None:
     assert set(load.statuses) <= PEACE | {503}, load.statuses
     assert not load.broken, load.broken
     assert load.unhinted == 0, "a 503 without Retry-After"
-    assert load.slowest.get(503, 0) < LONGEST_503, load.slowest
-    load.check(dsn)
+    assert load.slowest(503) < LONGEST_503, load.slowest(503)
+    check(load, dsn)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=["fast", "killed"])
 def test_a_database_that_restarts_loses_nothing_acknowledged(
     server: Program, durable: Postgres, number: signal.Signals
 ) -> None:
-    with Load(server) as load:
+    with Load(server.url) as load:
         _more(load)
         durable.end(number)
         _unavailable(load)
@@ -64,7 +78,7 @@ def test_a_database_that_restarts_loses_nothing_acknowledged(
 
 
 def test_a_frozen_database_is_waited_for_within_bounds(server: Program, durable: Postgres) -> None:
-    with Load(server) as load:
+    with Load(server.url) as load:
         _more(load)
         root = durable.postmaster()
         frozen = [root, *root.children(recursive=True)]
@@ -80,6 +94,29 @@ def test_a_frozen_database_is_waited_for_within_bounds(server: Program, durable:
 
     assert load.statuses[503] >= load.threads
     _survived(load, durable.dsn)
+
+
+async def _sent_while_away(durable: Postgres) -> None:
+    """A message is sent; the database goes away before that is written down, and comes back a second later."""
+    database = Database(durable.dsn, timeout=TIMEOUT)
+    deliveries = PostgresDeliveries(database)
+    claim = await deliveries.claim("ops", datetime.now(UTC))
+    assert claim is not None
+    await asyncio.to_thread(durable.end, signal.SIGINT)
+    delivered = Outcome(DeliveryState.DELIVERED, None, datetime.now(UTC))
+    recording = asyncio.create_task(deliveries.record(claim, delivered))
+    await asyncio.sleep(1)
+    assert not recording.done()
+    await asyncio.to_thread(durable.start)
+    await asyncio.wait_for(recording, 30)
+    await database.close()
+
+
+def test_what_was_sent_is_written_down_once_the_database_is_back(durable: Postgres) -> None:
+    asyncio.run(execute(durable.dsn, MESSAGE))
+    asyncio.run(_sent_while_away(durable))
+    rows = asyncio.run(fetch(durable.dsn, "SELECT state, attempts FROM alert_delivery"))
+    assert rows == [("delivered", 1)]
 
 
 def test_a_client_that_goes_away_harms_nobody(server: Program, durable: Postgres) -> None:
@@ -117,7 +154,7 @@ def _gone(server: Program, pipeline: int) -> None:
 
 
 def test_what_is_under_way_at_sigterm_is_finished(mortal: Program, durable: Postgres) -> None:
-    with mortal.client() as client, Load(mortal) as load, ThreadPoolExecutor(1) as pool:
+    with mortal.client() as client, Load(mortal.url) as load, ThreadPoolExecutor(1) as pool:
         _more(load)
         pipeline = client.post("/pipeline", json={"name": "held", "pipeline_type_name": "load"}).json()["id"]
         identity = client.post("/start_pipeline_execution", json={"pipeline_id": pipeline}).json()["id"]
@@ -133,7 +170,7 @@ def test_what_is_under_way_at_sigterm_is_finished(mortal: Program, durable: Post
         assert mortal.exit_code() == 0
 
     assert set(load.statuses) <= PEACE, load.statuses
-    load.check(durable.dsn)
+    check(load, durable.dsn)
     assert asyncio.run(fetch(durable.dsn, "SELECT load_lineage FROM pipeline WHERE id = $1", pipeline)) == [
         (False,)
     ]
@@ -154,7 +191,7 @@ class _Lock:
 
 
 def test_a_killed_worker_is_replaced(server: Program, durable: Postgres) -> None:
-    with Load(server) as load:
+    with Load(server.url) as load:
         _more(load)
         victim, survivor = server.children()
         victim.kill()
@@ -162,18 +199,18 @@ def test_a_killed_worker_is_replaced(server: Program, durable: Postgres) -> None
         _more(load, 200)
 
     assert set(load.statuses) <= PEACE, load.statuses
-    load.check(durable.dsn)
+    check(load, durable.dsn)
 
 
 def test_the_workers_of_a_killed_master_free_the_port(mortal: Program, durable: Postgres) -> None:
-    with Load(mortal, threads=2) as load:
+    with Load(mortal.url, threads=2) as load:
         _more(load)
         workers = mortal.children()
         os.kill(mortal.process.pid, signal.SIGKILL)
         mortal.process.wait()
         assert psutil.wait_procs(workers, timeout=5)[1] == []
 
-    load.check(durable.dsn)
+    check(load, durable.dsn)
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind(("127.0.0.1", mortal.port))

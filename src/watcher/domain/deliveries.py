@@ -20,6 +20,9 @@ LEASE = timedelta(minutes=2)
 AT_ONCE = 100
 """Most messages that one pass sends to one channel."""
 
+LONGEST_PASS = timedelta(minutes=2)
+"""After that a pass begins no more sends, lest it be broken off in one, which would then be repeated."""
+
 UNFINISHED = "whoever sent it did not say what became of it"
 OUTDATED = "nobody sent it in time"
 
@@ -194,13 +197,13 @@ class SendAlerts:
         now = self.clock.now()
         composed = await self.alerts.compose(now, channels)
         await self.deliveries.abandon(now)
-        passes = await self.at_once(*(self._serve(channel.name) for channel in channels))
+        passes = await self.at_once(*(self._serve(channel.name, now + LONGEST_PASS) for channel in channels))
         return sum(passes, Sent(composed))
 
-    async def _serve(self, channel: str) -> Sent:
+    async def _serve(self, channel: str, until: datetime) -> Sent:
         sent = Sent()
-        while sent.delivered < AT_ONCE and not sent.failed:
-            claim = await self.deliveries.claim(channel, self.clock.now())
+        while sent.delivered < AT_ONCE and not sent.failed and (now := self.clock.now()) < until:
+            claim = await self.deliveries.claim(channel, now)
             if claim is None:
                 break
             error = await self.notifier.send(channel, claim.message)

@@ -1,7 +1,9 @@
 """Deliveries of messages in PostgreSQL."""
 
+import asyncio
 import logging
 from datetime import datetime
+from time import monotonic
 
 import asyncpg
 
@@ -20,10 +22,15 @@ from watcher.domain.deliveries import (
     Message,
     Outcome,
 )
+from watcher.domain.errors import Unavailable
 from watcher.domain.page import Page, Slice
 
 SQL = load("deliveries")
 ABANDONED = "message %d was not delivered to %s and is given up: %s"
+INSISTING_SECONDS = LEASE.total_seconds() / 2
+"""Until then nobody else takes it that who sent it died."""
+
+REST_SECONDS = 0.5
 log = logging.getLogger(__name__)
 
 
@@ -40,6 +47,17 @@ class PostgresDeliveries:
         return None if row is None else _claim(row)
 
     async def record(self, claim: Claim, outcome: Outcome) -> None:
+        """Tries again while the database is away: what it does not learn is sent a second time."""
+        until = monotonic() + INSISTING_SECONDS
+        while True:
+            try:
+                return await self._recorded(claim, outcome)
+            except Unavailable:
+                if monotonic() > until:
+                    raise
+            await asyncio.sleep(REST_SECONDS)
+
+    async def _recorded(self, claim: Claim, outcome: Outcome) -> None:
         if outcome.state is DeliveryState.DELIVERED:
             await self._database.rows(SQL["record_delivered"], id=claim.id, at=outcome.at)
             return
