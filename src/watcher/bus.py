@@ -9,6 +9,7 @@ from watcher.domain.durations import Durations
 from watcher.domain.health import Probes
 from watcher.domain.jobs import JOBS, Jobs
 from watcher.domain.queues import Queues
+from watcher.domain.rates import Debts
 from watcher.settings import Settings
 
 
@@ -58,6 +59,15 @@ def durations(settings: Settings) -> Durations:
     return RedisDurations(redis(url)) if is_redis(url) else MemoryDurations()
 
 
+def debts(settings: Settings) -> Debts | None:
+    """Kept in Redis; other brokers have no place for them."""
+    from watcher.adapters.bus.connection import is_redis, redis
+    from watcher.adapters.bus.redis_debts import RedisDebts
+
+    url = broker(settings)
+    return RedisDebts(redis(url)) if is_redis(url) else None
+
+
 def probes(settings: Settings) -> Probes:
     from watcher.adapters.bus.application import application
     from watcher.adapters.bus.connection import is_redis, redis
@@ -73,6 +83,7 @@ def probes(settings: Settings) -> Probes:
 async def closed(*parts: object) -> None:
     """Lets go of what these parts are connected to. What waits to be announced is sent, if that can be done soon."""
     from watcher.adapters.bus.celery_jobs import CeleryJobs
+    from watcher.adapters.bus.redis_debts import RedisDebts
     from watcher.adapters.bus.redis_durations import RedisDurations
     from watcher.adapters.bus.redis_queues import RedisProbes, RedisQueues
 
@@ -80,5 +91,5 @@ async def closed(*parts: object) -> None:
         match part:
             case CeleryJobs():
                 await asyncio.to_thread(part.close)
-            case RedisQueues() | RedisProbes() | RedisDurations():
+            case RedisQueues() | RedisProbes() | RedisDurations() | RedisDebts():
                 await part.close()

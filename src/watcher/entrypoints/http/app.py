@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from starlette.types import Receive, Scope, Send
 
-from watcher.container import Container, working
+from watcher.container import Container, limiting, working
 from watcher.entrypoints.http import (
     addresses,
     alerts,
@@ -29,9 +29,9 @@ from watcher.entrypoints.http.bodies.fields import BIGINT, NO_NUL
 from watcher.entrypoints.http.crowd import AtMost, Crowd
 from watcher.entrypoints.http.json_lane import JsonLane
 from watcher.entrypoints.http.problems import Problem
+from watcher.entrypoints.http.rate_limited import RateLimited
 from watcher.entrypoints.http.request_bodies import Room
 from watcher.entrypoints.http.secured import secured
-from watcher.settings import Settings
 
 DESCRIPTION = "Records what data pipelines do: executions, watermarks, and from where to where data flows."
 _NESTED = {"$ref": "#/components/schemas/JsonValue"}
@@ -71,7 +71,7 @@ def create_app(container: Container) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         gc.collect()
         gc.freeze()  # what start-up made is here to stay: the collector need not look at it again
-        async with working(container):
+        async with working(container), limiting(container):
             yield
 
     app = Api(
@@ -105,15 +105,18 @@ def create_app(container: Container) -> FastAPI:
         app.include_router(each)
     routes = [route for each in routers for route in each.routes if isinstance(route, APIRoute)]
     problems.install(app, routes)
-    _limit(app, routes, container.settings())
+    _limit(app, routes, container)
     return app
 
 
-def _limit(app: FastAPI, routes: Sequence[APIRoute], settings: Settings) -> None:
+def _limit(app: FastAPI, routes: Sequence[APIRoute], container: Container) -> None:
     """Puts what bounds requests around the application, from the inside to the outside."""
+    settings = container.settings()
     crowd = Crowd(settings.request_limit)
     app.add_middleware(AtMost, crowd=crowd)
     app.add_middleware(JsonLane, routes=routes, crowd=crowd, room=Room(settings.body_limit))
+    if settings.rate_limit:
+        app.add_middleware(RateLimited, rates=container.rates(), rate=container.rate())
 
 
 def _exact(schema: Any) -> None:
