@@ -11,6 +11,7 @@ from watcher.domain.durations import Durations
 from watcher.domain.health import Probes
 from watcher.domain.jobs import JOBS, Jobs
 from watcher.domain.queues import Queues
+from watcher.domain.rates import Debts
 from watcher.settings import Settings
 
 
@@ -65,6 +66,15 @@ def durations(settings: Settings) -> Durations:
 
     url = broker(settings)
     return RedisDurations(redis(url)) if is_redis(url) else MemoryDurations()
+
+
+def debts(settings: Settings) -> Debts | None:
+    """Kept in Redis; other brokers have no place for them."""
+    from watcher.adapters.bus.connection import is_redis, redis
+    from watcher.adapters.bus.redis_debts import RedisDebts
+
+    url = broker(settings)
+    return RedisDebts(redis(url)) if is_redis(url) else None
 
 
 def probes(settings: Settings) -> Probes:

@@ -34,7 +34,7 @@ def strict(serve: Serve, database: str) -> Iterator[Program]:
     limits = {"head_limit": HEAD_LIMIT, "body_limit": BODY_LIMIT, "connection_limit": CONNECTIONS}
     times = {"head_timeout": PATIENCE, "body_timeout": PATIENCE}
     settings = {name: str(value) for name, value in (limits | times).items()}
-    with serve(database, workers="1", **settings) as program:
+    with serve(database, ready=True, workers="1", **settings) as program:
         yield program
 
 

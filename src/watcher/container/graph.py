@@ -1,6 +1,7 @@
 """The object graph: which adapter stands behind which port."""
 
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, nullcontext
 
 from dependency_injector import providers
@@ -8,6 +9,8 @@ from dependency_injector.providers import Provider
 
 from watcher import bus
 from watcher.adapters.in_process_jobs import InProcessJobs
+from watcher.adapters.memory.rates import MemoryRates
+from watcher.adapters.shared_rates import SharedRates
 from watcher.container.exams import Exams
 from watcher.container.identity import Identity
 from watcher.container.stores import Stores
@@ -23,6 +26,7 @@ from watcher.domain.health import JudgeReadiness
 from watcher.domain.lineage import DeclareLineage
 from watcher.domain.pipeline import ChangePipeline, DeclarePipeline
 from watcher.domain.pipeline_type import ChangePipelineType, DeclarePipelineType
+from watcher.domain.rates import Debts, Rate, Rates
 from watcher.domain.retention import CleanUp
 from watcher.domain.watcher import Watcher
 
@@ -85,6 +89,18 @@ class Container(Exams):
         monitor_queues=Tasks.monitor_queues,
         broker=Stores.broker,
     )
+    # Of callers over HTTP; asked for only where `WATCHER_RATE_LIMIT` is set.
+    seconds: Provider[Callable[[], float]] = providers.Object(time.monotonic)
+    rate: Provider[Rate] = providers.Singleton(
+        Rate, Stores.settings.provided.rate_limit, Stores.settings.provided.rate_burst
+    )
+    rates: Provider[Rates] = providers.Singleton(MemoryRates, rate, seconds)
+    debts: Provider[Debts | None] = providers.Selector(
+        Stores.task_bus,
+        in_process=providers.Object(None),
+        celery=providers.Singleton(bus.debts, Stores.settings),
+    )
+    shared_rates = providers.Factory(SharedRates, rates, debts, rate)
 
 
 @asynccontextmanager
@@ -100,6 +116,20 @@ async def working(container: Container) -> AsyncIterator[Watcher]:
             container.exposition().sampling() if container.settings().metrics else nullcontext(),
         ):
             yield watcher
+
+
+@asynccontextmanager
+async def limiting(container: Container) -> AsyncIterator[None]:
+    """What callers ask of this process is counted together with what they ask of others, where there is a Redis."""
+    debts = container.debts() if container.settings().rate_limit else None
+    if debts is None:
+        yield
+        return
+    try:
+        async with container.shared_rates().exchanging():
+            yield
+    finally:
+        await bus.closed(debts)
 
 
 @asynccontextmanager

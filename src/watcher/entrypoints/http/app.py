@@ -10,7 +10,7 @@ from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 from starlette.types import Receive, Scope, Send
 
-from watcher.container import Container, working
+from watcher.container import Container, limiting, working
 from watcher.domain.watcher import Watcher
 from watcher.entrypoints.http import (
     addresses,
@@ -33,9 +33,9 @@ from watcher.entrypoints.http.crowd import AtMost, Crowd
 from watcher.entrypoints.http.json_lane import JsonLane
 from watcher.entrypoints.http.observed import Observed
 from watcher.entrypoints.http.problems import Problem
+from watcher.entrypoints.http.rate_limited import RateLimited
 from watcher.entrypoints.http.request_bodies import Room
 from watcher.entrypoints.http.secured import secured
-from watcher.settings import Settings
 
 DESCRIPTION = "Records what data pipelines do: executions, watermarks, and from where to where data flows."
 _NESTED = {"$ref": "#/components/schemas/JsonValue"}
@@ -81,7 +81,7 @@ def create_app(container: Container) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         gc.collect()
         gc.freeze()  # what start-up made is here to stay: the collector need not look at it again
-        async with working(container):
+        async with working(container), limiting(container):
             yield
 
     app = Api(
@@ -99,7 +99,7 @@ def create_app(container: Container) -> FastAPI:
         app.include_router(each)
     routes = routes_of(routers)
     problems.install(app, routes)
-    _limit(app, routes, container.settings())
+    _limit(app, routes, container)
     app.closed = container.settings().authentication != "none"
     gate.install(app, routes, container.callers() if app.closed else None)
     if measured:
@@ -135,11 +135,14 @@ def routes_of(routers: Sequence[APIRouter]) -> list[APIRoute]:
     return [route for each in routers for route in each.routes if isinstance(route, APIRoute)]
 
 
-def _limit(app: FastAPI, routes: Sequence[APIRoute], settings: Settings) -> None:
+def _limit(app: FastAPI, routes: Sequence[APIRoute], container: Container) -> None:
     """Puts what bounds requests around the application, from the inside to the outside."""
+    settings = container.settings()
     crowd = Crowd(settings.request_limit)
     app.add_middleware(AtMost, crowd=crowd)
     app.add_middleware(JsonLane, routes=routes, crowd=crowd, room=Room(settings.body_limit))
+    if settings.rate_limit:
+        app.add_middleware(RateLimited, rates=container.rates(), rate=container.rate())
 
 
 def _exact(schema: Any) -> None:

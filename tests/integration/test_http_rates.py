@@ -1,0 +1,114 @@
+"""Rates over HTTP: two processes that count together through Redis, and by themselves without it."""
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.broker import PASSWORD, Broker, private_broker
+from tests.integration.conftest import Serve
+from tests.integration.programs import Program, free_port, until
+from tests.integration.wire import answer, problem
+from watcher.adapters.shared_rates import REST_SECONDS
+
+BURST = 20
+PER_SECOND = 0.01
+"""So few that in the time of these tests none comes back: what is admitted is the burst."""
+
+SECONDS = 60.0
+
+
+@pytest.fixture(scope="module")
+def broker() -> Iterator[Broker]:
+    with private_broker(free_port()) as broker:
+        yield broker
+
+
+@pytest.fixture(scope="module")
+def limited(serve: Serve, database: str, broker: Broker) -> Iterator[Program]:
+    rates = {"rate_limit": str(PER_SECOND), "rate_burst": str(BURST)}
+    with serve(database, ready=True, workers="2", broker_url=broker.url, **rates) as program:
+        yield program
+        assert PASSWORD not in program.log
+
+
+def test_a_caller_who_asks_too_often_is_told_when_to_come_back(limited: Program) -> None:
+    with limited.client() as client:
+        first = _asked(client, "first")
+        answer(first, 200)
+        assert first.headers["ratelimit-policy"] == f'"caller";q={BURST};w={BURST / PER_SECOND:.0f}'
+        assert first.headers["ratelimit"] == f'"caller";r={BURST - 1};t=100'
+        refusals = [each for each in (_asked(client, "first") for _ in range(3 * BURST)) if each.is_error]
+        for refused in refusals:
+            problem(refused, 429, "too-many-requests")
+            assert 0 < int(refused.headers["retry-after"]) <= 2 * BURST / PER_SECOND
+            assert "r=0;" in refused.headers["ratelimit"]
+        assert len(refusals) >= BURST
+
+
+def test_neither_another_caller_nor_a_probe_is_refused_for_that(limited: Program) -> None:
+    with limited.client() as client:
+        while not _asked(client, "second").is_error:
+            pass
+        answer(_asked(client, "third"), 200)
+        for _ in range(3 * BURST):
+            answer(client.get("/health/live", headers=_key("second")), 200)
+
+
+def test_an_address_is_a_caller_whatever_else_it_says(limited: Program) -> None:
+    with limited.client() as client:
+        for number in range(3 * BURST):
+            client.get("/", headers={"authorization": f"Bearer {number}", "x-api-key": str(number)})
+        problem(client.get("/"), 429)
+
+
+def test_what_one_process_admits_the_other_does_not_admit_again(limited: Program) -> None:
+    """Each would admit a burst, but for what it learns a moment after the first request that it admits."""
+    with limited.client() as client:
+        admitted = sum(_asked(client, "fourth").is_success for _ in range(BURST))
+    refused_in_a_row = 0
+    while refused_in_a_row < 10:
+        refused = _asked_anew(limited, "fourth").is_error
+        refused_in_a_row = refused_in_a_row + 1 if refused else 0
+        admitted += not refused
+        time.sleep(0.3)
+
+    assert BURST <= admitted < 2 * BURST
+
+
+def test_a_redis_that_is_away_fails_and_delays_nobody(limited: Program, broker: Broker) -> None:
+    with limited.client() as client:
+        broker.freeze()
+        try:
+            statuses = Counter(_asked(client, "fifth").status_code for _ in range(5 * BURST))
+        finally:
+            broker.thaw()
+        assert set(statuses) == {200, 429}
+        assert BURST <= statuses[200] <= 2 * BURST
+        broker.kill()
+        assert _asked(client, "sixth").status_code == 200
+        until(lambda: "by each process for itself" in limited.log, SECONDS, "it says so")
+        broker.start()
+
+    def seventh_is_known() -> bool:
+        _asked_anew(limited, "seventh")
+        with broker.client() as redis:
+            return redis.exists("watcher:debt:key:seventh") == 1
+
+    until(seventh_is_known, SECONDS + REST_SECONDS, "they count together again")
+
+
+def _key(caller: str) -> dict[str, str]:
+    return {"authorization": f"Bearer wtc_{caller}_secret"}
+
+
+def _asked(client: httpx.Client, caller: str) -> httpx.Response:
+    return client.get("/", headers=_key(caller))
+
+
+def _asked_anew(api: Program, caller: str) -> httpx.Response:
+    """On a connection of its own, so by either process."""
+    with api.client() as client:
+        return _asked(client, caller)
