@@ -188,5 +188,5 @@ def test_keys_are_made_listed_and_revoked_on_the_command_line(fresh_database: st
         (("create", "--name", " ", "--scope", "read"), 1, "must not be blank"),
     ):
         refused = watcher_key(fresh_database, *arguments)
-        assert (refused.returncode, said in refused.stderr) == (code, True), refused.stderr
+        assert (refused.exit_code, said in refused.stderr) == (code, True), refused.stderr
     assert len(listed(fresh_database)) == 1

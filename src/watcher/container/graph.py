@@ -90,7 +90,11 @@ async def working(container: Container) -> AsyncIterator[Watcher]:
     async with closing(container) as watcher:
         jobs = container.jobs()
         async with jobs.sweeping() if isinstance(jobs, InProcessJobs) else nullcontext():
-            yield watcher
+            try:
+                yield watcher
+            finally:
+                if container.settings().authentication != "none":
+                    await container.callers().close()
 
 
 @asynccontextmanager
@@ -106,7 +110,6 @@ async def closing(container: Container) -> AsyncIterator[Watcher]:
     try:
         yield container.watcher()
     finally:
-        await container.callers().close()
         jobs = container.jobs()
         if isinstance(jobs, InProcessJobs):
             await jobs.close()
