@@ -376,7 +376,7 @@ class Settings(BaseSettings):
 
     def issuer(self) -> Issuer | None:
         """Whose tokens are accepted. Raises `InvalidValue`."""
-        if self.oidc_issuer is None:
+        if not self.oidc_issuer:
             return None
         if self.oidc_audience is None:
             raise InvalidValue("audience", "must be set where WATCHER_OIDC_ISSUER is")

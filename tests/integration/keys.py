@@ -2,32 +2,31 @@
 
 import json
 import os
-import subprocess
-import sys
 from typing import Any
 
+from typer.testing import CliRunner, Result
 
-def watcher_key(dsn: str, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    """What `watcher key` with these arguments did."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("WATCHER_")}
+from watcher.entrypoints.cli import app
+
+
+def watcher_key(dsn: str, *arguments: str, **settings: str) -> Result:
+    """What `watcher key` with these arguments did, in this process: a program of its own takes seconds to start."""
+    others: dict[str, str | None] = {name: None for name in os.environ if name.startswith("WATCHER_")}
     own = {f"WATCHER_{name.upper()}": value for name, value in settings.items()}
-    return subprocess.run(
-        [sys.executable, "-m", "watcher", "key", *arguments],
-        env=inherited | own | {"WATCHER_DATABASE_URL": dsn, "NO_COLOR": "1"},
-        capture_output=True, text=True, check=False, timeout=120,
-    )  # fmt: skip
+    environment = others | own | {"WATCHER_DATABASE_URL": dsn, "NO_COLOR": "1", "COLUMNS": "200"}
+    return CliRunner().invoke(app, ["key", *arguments], env=environment)
 
 
 def created(dsn: str, scope: str, *arguments: str, name: str = "test", **settings: str) -> str:
     """A new key."""
     done = watcher_key(dsn, "create", "--name", name, "--scope", scope, *arguments, **settings)
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.output
     return done.stdout.strip()
 
 
 def listed(dsn: str) -> list[dict[str, Any]]:
     done = watcher_key(dsn, "list", "--json")
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.output
     keys: list[dict[str, Any]] = json.loads(done.stdout)
     return keys
 

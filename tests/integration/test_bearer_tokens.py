@@ -5,6 +5,7 @@ import hmac
 import json
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -118,7 +119,7 @@ async def test_a_token_signed_by_another_key_is_refused(issuer: Issuer, tokens: 
 async def test_algorithms_cannot_be_confused(issuer: Issuer, tokens: BearerTokens) -> None:
     """The public key is public: nobody may sign with it as if it were a shared secret, nor not at all."""
     unaccepted = "it is signed by an algorithm that is not accepted"
-    header = {"alg": "HS256", "typ": "JWT", "kid": "one"}
+    header: dict[str, object] = {"alg": "HS256", "typ": "JWT", "kid": "one"}
     signed = _by_hand(header, _claims(issuer)).rpartition(".")[0]
     signature = hmac.digest(_public(), signed.encode(), "sha256")
     forged = f"{signed}.{base64.urlsafe_b64encode(signature).rstrip(b'=').decode()}"
@@ -187,7 +188,10 @@ async def test_the_scope_is_read_off_a_claim(
 @pytest.mark.parametrize("name", ["realm_access.roles", "https://watcher.example/roles"])
 async def test_the_claim_may_lie_in_an_object_or_have_dots_in_its_name(issuer: Issuer, name: str) -> None:
     tokens = accepting(issuer, scope_claim=name, names=scope_names("admin=operators"))
-    roles = {"realm_access": {"roles": ["operators"]}, "https://watcher.example/roles": ["operators"]}
+    roles: dict[str, Any] = {
+        "realm_access": {"roles": ["operators"]},
+        "https://watcher.example/roles": ["operators"],
+    }
     assert (await tokens.find(issuer.token(**roles))).scope is Scope.ADMIN
     assert (await tokens.find(issuer.token(realm_access=["operators"]))).scope is None
     await tokens.close()
@@ -223,7 +227,7 @@ async def test_the_keys_outlive_an_issuer_that_is_away(issuer: Issuer, tokens: B
 
 async def test_without_any_key_nothing_can_be_said_of_a_token(issuer: Issuer, tokens: BearerTokens) -> None:
     token = issuer.token()
-    for answer in (
+    answers: tuple[object, ...] = (
         b"<html>",
         b"[]",
         b"{}",
@@ -231,7 +235,8 @@ async def test_without_any_key_nothing_can_be_said_of_a_token(issuer: Issuer, to
         {"keys": [7, {}]},
         b"[" * 100_000,
         b" " * (2**20 + 1),
-    ):
+    )
+    for answer in answers:
         issuer.documents["/keys"] = answer
         with pytest.raises(SourceUnavailable):
             await tokens.find(token)

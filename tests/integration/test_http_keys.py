@@ -4,6 +4,7 @@ import signal
 import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import cache
 
 import httpx
 import pytest
@@ -28,10 +29,16 @@ def issuer() -> Iterator[Issuer]:
         yield issuer
 
 
+@cache
+def client() -> httpx.Client:
+    """It keeps no connection."""
+    return httpx.Client(timeout=60, trust_env=False, limits=httpx.Limits(max_keepalive_connections=0))
+
+
 def asked(api: Program, key: str | None, method: str = "GET", path: str = "/pipeline") -> httpx.Response:
     """The answer on a connection of its own, which any process of the server may take."""
     headers = {} if key is None else bearing(key)
-    return httpx.request(method, api.url + path, headers=headers, timeout=60, trust_env=False)
+    return client().request(method, api.url + path, headers=headers)
 
 
 def stopped(api: Program, key: str) -> bool:
@@ -40,7 +47,10 @@ def stopped(api: Program, key: str) -> bool:
 
 def test_a_key_works_in_every_process_until_it_is_revoked(serve: Serve, fresh_database: str) -> None:
     settings = {"authentication": "keys", "key_pepper": PEPPER, "workers": "2"}
-    with serve(fresh_database, **settings) as one, serve(fresh_database, **settings) as other:
+    with (
+        serve(fresh_database, ready=True, **settings) as one,
+        serve(fresh_database, ready=True, **settings) as other,
+    ):
         assert asked(one, None).status_code == 401
         key, kept = (created(fresh_database, "write", key_pepper=PEPPER) for _ in range(2))
         for api in (one, other):
@@ -63,7 +73,7 @@ def test_a_key_works_in_every_process_until_it_is_revoked(serve: Serve, fresh_da
 
 
 def test_a_key_expires_in_a_running_server(serve: Serve, fresh_database: str) -> None:
-    expires = datetime.now(UTC) + timedelta(seconds=15)
+    expires = datetime.now(UTC) + timedelta(seconds=12)
     key = created(fresh_database, "read", "--expires", expires.isoformat())
     with serve(fresh_database, authentication="keys", workers="1") as api:
         first = asked(api, key)
@@ -105,7 +115,7 @@ def test_tokens_of_an_issuer_are_accepted_beside_keys(
 ) -> None:
     key = created(fresh_database, "read")
     settings = {"oidc_issuer": issuer.url, "oidc_audience": issuer.audience}
-    with serve(fresh_database, authentication="keys", **settings) as api:
+    with serve(fresh_database, ready=True, authentication="keys", **settings) as api:
         answer(asked(api, key), 200)
         for _ in range(IN_A_ROW):
             answer(asked(api, issuer.token()), 200)
@@ -121,7 +131,7 @@ def test_no_secret_is_ever_logged(serve: Serve, fresh_database: str, issuer: Iss
     key, token = made.stdout.strip(), issuer.token()
     other = issuer.token(aud="another")
     settings = {"oidc_issuer": issuer.url, "oidc_audience": issuer.audience, "key_pepper": PEPPER}
-    with serve(fresh_database, authentication="keys", log_level="debug", **settings) as api:
+    with serve(fresh_database, ready=True, authentication="keys", log_level="debug", **settings) as api:
         for bearer in (key, f"{key}x", key.upper(), token, f"{token}x", other):
             for method, path in (
                 ("GET", "/pipeline"),
@@ -178,5 +188,5 @@ def test_keys_are_made_listed_and_revoked_on_the_command_line(fresh_database: st
         (("create", "--name", " ", "--scope", "read"), 1, "must not be blank"),
     ):
         refused = watcher_key(fresh_database, *arguments)
-        assert (refused.returncode, said in refused.stderr) == (code, True), refused.stderr
+        assert (refused.exit_code, said in refused.stderr) == (code, True), refused.stderr
     assert len(listed(fresh_database)) == 1

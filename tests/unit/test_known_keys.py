@@ -148,13 +148,14 @@ async def test_uses_are_written_every_so_often_and_again_when_that_failed(
     made = await desk.key()
     await desk.who(made.text)
     desk.keys.away = True
-    with logged() as log:
-        while desk.keys.noted < 2:  # noqa: ASYNC110 (the store tells nobody)
+    async with asyncio.timeout(60):
+        with logged() as log:
+            while desk.keys.noted < 2:  # noqa: ASYNC110 (the store tells nobody)
+                await asyncio.sleep(0.01)
+        assert "could not be written down" in log.getvalue()
+        desk.keys.away = False
+        while (await desk.keys.all())[0].last_used_at is None:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
-    assert "could not be written down" in log.getvalue()
-    desk.keys.away = False
-    while (await desk.keys.all())[0].last_used_at is None:  # noqa: ASYNC110
-        await asyncio.sleep(0.01)
     noted = desk.keys.noted
     await asyncio.sleep(0.05)
     assert desk.keys.noted == noted

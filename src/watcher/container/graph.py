@@ -115,7 +115,11 @@ async def working(container: Container) -> AsyncIterator[Watcher]:
             jobs.sweeping() if isinstance(jobs, InProcessJobs) else nullcontext(),
             container.exposition().sampling() if container.settings().metrics else nullcontext(),
         ):
-            yield watcher
+            try:
+                yield watcher
+            finally:
+                if container.settings().authentication != "none":
+                    await container.callers().close()
 
 
 @asynccontextmanager
@@ -145,7 +149,6 @@ async def closing(container: Container) -> AsyncIterator[Watcher]:
     try:
         yield container.watcher()
     finally:
-        await container.callers().close()
         jobs = container.jobs()
         if isinstance(jobs, InProcessJobs):
             await jobs.close()

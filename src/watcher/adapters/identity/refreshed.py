@@ -98,7 +98,7 @@ class Refreshed(Generic[T]):
         else:
             self._since = begun
             if self._ill:
-                log.info("%s can be read again.", self._what)
+                log.warning("%s can be read again.", self._what)  # beside the other line, whatever is logged
             self._ill = False
 
     def _fell_ill(self, reason: str) -> None:

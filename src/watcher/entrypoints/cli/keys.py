@@ -1,6 +1,7 @@
 """Commands that look after API keys."""
 
 import re
+import sys
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Annotated
@@ -70,7 +71,8 @@ def show(
     for each in keys:
         times = (_told(each.created_at), _told(each.expires_at), _told(each.last_used_at))
         table.add_row(each.id, each.name, each.scope, each.state(now), *times)
-    Console(markup=False, highlight=False).print(table)
+    width = None if sys.stdout.isatty() else 200
+    Console(markup=False, highlight=False, width=width).print(table)
 
 
 @key.command("revoke")
