@@ -74,7 +74,7 @@ class _Receiver(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         if self.headers.get("Content-Encoding") == "gzip":
             body = gzip.decompress(body)
-        self.server.sent_headers = dict(self.headers)
+        self.server.sent_headers = {name.lower(): value for name, value in self.headers.items()}
         self.server.take(self.path, body)
         self._answer(b"")
 

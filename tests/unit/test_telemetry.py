@@ -54,12 +54,9 @@ def imported(use: str, broker: str = "None", **variables: str) -> tuple[str, str
     return packages, parts
 
 
-def test_the_api_imports_nothing_of_telemetry() -> None:
-    assert imported(API) == ("", "")
-
-
-def test_a_worker_imports_of_telemetry_what_the_client_of_redis_does() -> None:
-    assert imported(WORKER) == ("opentelemetry", "")
+@pytest.mark.parametrize("use", [API, WORKER])
+def test_without_anybody_only_the_interface_that_fastapi_and_redis_know_is_imported(use: str) -> None:
+    assert imported(use) == ("opentelemetry", "")
 
 
 def test_with_an_endpoint_the_api_imports_logfire() -> None:

@@ -90,6 +90,13 @@ def create_app(container: Container) -> FastAPI:
         version=version("watcher-etl"),
         lifespan=lifespan,
         redirect_slashes=False,
+        telemetry={  # FastAPI's own would measure and trace once more what `watcher.telemetry` does
+            "tracing": False,
+            "metrics": False,
+            "logs": False,
+            "operation_spans": False,
+            "auto_configure": False,
+        },
     )
     routers = routers_of(watcher)
     measured = container.settings().metrics
