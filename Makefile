@@ -4,7 +4,7 @@ BIN := .venv/bin
 SOURCES := src tests benchmarks examples deploy migrations bootstrap.py
 
 .DEFAULT_GOAL := help
-.PHONY: help up demo test test-faults test-watching-faults check format bench bench-lineage bench-checks lock runtime dev
+.PHONY: help up demo test test-faults test-watching-faults test-image check format bench bench-lineage bench-checks lock runtime dev
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ test-faults: dev ## Break everything a Watcher stands on, under load, and count 
 
 test-watching-faults: dev ## Kill Redis, workers and everything under load, and count verdicts and alerts; takes about five minutes
 	@$(BIN)/python -m tests.integration.watching_faults
+
+test-image: dev ## Build the container image without an engine, and run every command in it; as root on Debian, with buildah
+	@$(BIN)/python -m deploy.try_image $(ARGS)
 
 check: dev ## All that CI checks: format, lint, types, import contracts, tests
 	@$(BIN)/ruff format --check $(SOURCES)
