@@ -4,6 +4,7 @@ import asyncio
 import gzip
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 
 import httpx
 import pytest
@@ -13,6 +14,7 @@ from starlette.types import Message, Receive
 
 from watcher.adapters.memory.probes import MemoryProbes
 from watcher.container import Container
+from watcher.domain.health import Signs
 from watcher.entrypoints.http.app import create_app
 from watcher.entrypoints.http.crowd import Crowd, ServerIsBusy
 from watcher.entrypoints.http.problems import BadRequest
@@ -36,9 +38,11 @@ class Gate(MemoryProbes):
         return []
 
 
-class Broken(MemoryProbes):
-    async def obstacles(self) -> Sequence[str]:
-        raise RuntimeError("the secret of the house")
+class Broken:
+    """Vitals that cannot be read for a reason nobody foresaw."""
+
+    async def read(self, now: datetime) -> Signs:
+        raise RuntimeError(f"the secret of the house, at {now}")
 
 
 @pytest.fixture
@@ -54,7 +58,7 @@ async def asking(container: Container) -> AsyncIterator[httpx.AsyncClient]:
 
 
 async def test_what_breaks_inside_stays_inside(container: Container) -> None:
-    container.probes.override(providers.Object(Broken()))
+    container.vitals.override(providers.Object(Broken()))
     async with asking(container) as client:
         answer = await client.get("/health/ready")
 
