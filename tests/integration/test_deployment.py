@@ -159,6 +159,15 @@ def test_nothing_runs_with_more_than_it_needs() -> None:
         assert {"requests", "limits"} <= set(containers()[name]["resources"]), name
 
 
+def test_strangers_are_kept_out() -> None:
+    """By keys, or by a port that only this machine reaches."""
+    assert literals(BASE / "kustomization.yaml")["WATCHER_AUTHENTICATION"] == "keys"
+    published = {name: each.get("ports", []) for name, each in compose()["services"].items()}
+    assert [name for name, ports in published.items() if ports] == ["api"]
+    assert all(port.startswith("127.0.0.1:") for port in published["api"])
+    assert compose()["services"]["api"]["environment"]["WATCHER_INSECURE"] == "true"
+
+
 def test_requests_under_way_have_the_time_to_finish() -> None:
     assert all(seconds(each["stop_grace_period"]) > GRACE for each in ours().values())
     rest = seconds(containers()["api"]["lifecycle"]["preStop"]["exec"]["command"][1] + "s")
