@@ -13,7 +13,7 @@ from benchmarks.load import wrk
 from benchmarks.servers import PIPELINES, Api, api, migrated, postgres
 
 ROUNDS = 5
-SECONDS = 3
+SECONDS = 2
 CONNECTIONS = (64, 1)
 ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 PROMISE = 0.75
