@@ -12,6 +12,7 @@ from uuid import uuid4
 
 from watcher.domain.clock import Clock
 from watcher.domain.durations import Durations
+from watcher.domain.error_rates import Source, Tallies
 from watcher.domain.errors import Unavailable
 from watcher.domain.jobs import Job, Progress, Work
 from watcher.domain.queues import Backlog
@@ -101,6 +102,7 @@ class InProcessJobs:
         durations: Durations,
         clock: Clock,
         queues: InProcessQueues,
+        tally: Tallies | None = None,
     ) -> None:
         self._work = work
         self._schedule = schedule
@@ -109,6 +111,7 @@ class InProcessJobs:
         self._clock = clock
         self._name = f"process {uuid4()}"
         self._queues = queues
+        self._tally = tally
         self._lanes: dict[Job, asyncio.Task[None]] = {}
         self._called: set[Job] = set()
         self._closed = False
@@ -174,19 +177,21 @@ class InProcessJobs:
             announcement = queues.take(job)
             began = monotonic()
             queues.working.add(job)
-            await self._done(announcement)
+            done = await self._done(announcement)
+            if self._tally is not None and not self._closed:
+                self._tally.count(Source.TASKS, failed=not done)
             queues.working.discard(job)
             await self._durations.record(job, monotonic() - began, self._clock.now())
 
-    async def _done(self, announcement: Announcement) -> None:
-        """Does the job; gives up after some retries, as the next sweep finds the work again."""
+    async def _done(self, announcement: Announcement) -> bool:
+        """Does the job, and says whether it was done; gives up after some retries, as the next sweep finds the work again."""
         job, parameters = announcement
         attempt = 0
         while attempt < RETRIES and not self._closed:
             began = monotonic()
             try:
                 if await self._call(job, parameters) is Progress.DONE:
-                    return
+                    return True
             except Unavailable as error:
                 if attempt == 0:
                     log.info("%s waits: %s", job, error)
@@ -194,10 +199,11 @@ class InProcessJobs:
                 attempt += 1
             except Exception:
                 log.exception("%s failed", job)
-                return
+                return False
             else:
                 attempt = 0
                 await asyncio.sleep(RESTS * (monotonic() - began))
+        return False
 
     async def _call(self, job: Job, parameters: Parameters) -> Progress:
         self._called.add(job)

@@ -103,8 +103,7 @@ def create_app(container: Container) -> FastAPI:
     routes = [route for each in routers for route in each.routes if isinstance(route, APIRoute)]
     problems.install(app, routes)
     app.add_middleware(JsonLane, routes=routes, body_limit=container.settings().body_limit)
-    if measured:
-        app.add_middleware(Observed, measures=container.measures())
+    app.add_middleware(Observed, tally=container.tally(), measures=container.measures() if measured else None)
     return app
 
 
