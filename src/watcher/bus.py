@@ -8,6 +8,7 @@ from watcher.domain.clock import Clock
 from watcher.domain.delivery import PerformJob
 from watcher.domain.diagnosis_broker import BrokerExams
 from watcher.domain.durations import Durations
+from watcher.domain.error_rates import Tallies
 from watcher.domain.health import Probes
 from watcher.domain.jobs import JOBS, Jobs
 from watcher.domain.queues import Queues
@@ -22,6 +23,7 @@ class Background:
     perform_job: PerformJob
     durations: Durations
     clock: Clock
+    tally: Tallies
 
 
 @runtime_checkable

@@ -236,6 +236,26 @@ class Settings(BaseSettings):
     schedule_send_alerts: Annotated[
         str, Field(description="When what is to be told is looked for, as a cron expression in UTC.")
     ] = JOBS[Job.SEND_ALERTS].schedule
+    schedule_check_errors: Annotated[
+        str,
+        Field(
+            description="When it is judged whether too much goes wrong, or no longer, as a cron expression in UTC."
+        ),
+    ] = JOBS[Job.CHECK_ERRORS].schedule
+    error_window: Annotated[
+        int,
+        Field(ge=1, le=60, description="Minutes within which failures are counted, to tell of too many."),
+    ] = 5
+    error_least: Annotated[
+        int,
+        Field(
+            ge=1,
+            description="Requests answered with 5xx, or failed tasks, within the window that are too many...",
+        ),
+    ] = 20
+    error_share: Annotated[
+        float, Field(gt=0, le=1, description="...if they are at least this share of all of them.")
+    ] = 0.05
     queue_warning: Annotated[
         int, Field(ge=1, description="Pending messages from which on the queues are in the state `warning`.")
     ] = 50

@@ -32,6 +32,8 @@ TABLES = (
     "job_tick",
     "job_attempt",
     "queue_spell",
+    "error_slot",
+    "error_spell",
     "anomaly_pending",
     "anomaly_detection_result",
     "anomaly_incident",

@@ -124,6 +124,7 @@ async def test_alerts_are_collected_and_told_by_index(connection: asyncpg.Connec
             {"timeliness_pipeline_execution_log_open", "timeliness_pipeline_execution_log_over"},
         ),
         ("collect_anomaly", {"anomaly_incident_open_unique", "anomaly_incident_over", "anomaly_incident_pk"}),
+        ("collect_errors", {"error_spell_open_unique", "error_spell_over", "error_spell_pk"}),
         ("collect_queue", {"queue_spell_open_unique", "queue_spell_over", "queue_spell_pk"}),
     ],
 )

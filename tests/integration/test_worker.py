@@ -123,6 +123,8 @@ def test_a_mistake_is_tried_again_and_then_left_to_the_sweep(
     settled(odd_database, odd_worker.BROKEN, 3)
     assert "check_timeliness is left to the next sweep, after 2 retries" in worker.log
     assert "ZeroDivisionError" in worker.log
+    counted = "SELECT 1 FROM error_slot WHERE source = 'tasks' HAVING sum(failed) >= 3"
+    until(lambda: asyncio.run(fetch(odd_database, counted)) != [], SECONDS, "the failures are counted")
 
 
 def test_what_is_refused_is_dropped(worker: Program, odd_database: str, announce: Announce) -> None:

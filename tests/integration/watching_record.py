@@ -16,6 +16,7 @@ LOGS: Mapping[str, str] = {
     "timeliness": "timeliness_pipeline_execution_log",
     "anomaly": "anomaly_incident",
     "queue": "queue_spell",
+    "errors": "error_spell",
 }
 """Where the spells are that each kind of alert is about."""
 

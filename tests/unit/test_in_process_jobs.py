@@ -13,6 +13,7 @@ from watcher.adapters.in_process_jobs import MOST_WAITING, RETRIES, InProcessJob
 from watcher.adapters.memory.durations import MemoryDurations
 from watcher.adapters.memory.ticks import MemoryTicks
 from watcher.adapters.system_clock import SystemClock
+from watcher.adapters.tally import Tally
 from watcher.domain.errors import StoreBusy
 from watcher.domain.jobs import Job, Progress, Work
 from watcher.traced import TRACED
@@ -385,6 +386,37 @@ async def test_a_clock_that_was_set_back_is_swept_by(work: Diary, monkeypatch: p
         work.done.clear()
         work.often.clear()
         await wait_for(work.often.wait(), 1)
+    await jobs.close()
+
+
+async def test_tasks_that_fail_are_counted_and_those_that_only_wait_are_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(in_process_jobs, "FIRST_RETRY_SECONDS", 0.0)
+    monkeypatch.setattr(in_process_jobs, "DELAY_SECONDS", 0.0)
+    left = iter([StoreBusy("by another"), None, ZeroDivisionError(), *([StoreBusy("for ever")] * 5)])
+
+    async def odd() -> Progress:
+        if (error := next(left)) is not None:
+            raise error
+        return Progress.DONE
+
+    tally = Tally()
+    jobs = InProcessJobs(
+        {MAINTAIN: odd},
+        schedule=Moments(),
+        ticks=MemoryTicks(),
+        durations=MemoryDurations(),
+        clock=SystemClock(),
+        queues=InProcessQueues(),
+        tally=tally,
+    )
+    counted = []
+    for _ in range(3):
+        jobs.announce(MAINTAIN)
+        await wait_for(jobs.idle(), 30)
+        counted += [(slot.total, slot.failed) for slot in tally.taken(datetime.now(UTC))]
+    assert counted == [(1, 0), (1, 1), (1, 1)]
     await jobs.close()
 
 

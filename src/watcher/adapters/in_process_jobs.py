@@ -14,6 +14,7 @@ from uuid import uuid4
 from watcher import traced
 from watcher.domain.clock import Clock
 from watcher.domain.durations import Durations
+from watcher.domain.error_rates import Source, Tallies
 from watcher.domain.errors import Unavailable
 from watcher.domain.jobs import Job, Progress, Work
 from watcher.domain.queues import Backlog
@@ -108,6 +109,7 @@ class InProcessJobs:
         durations: Durations,
         clock: Clock,
         queues: InProcessQueues,
+        tally: Tallies | None = None,
     ) -> None:
         self._work = work
         self._schedule = schedule
@@ -116,6 +118,7 @@ class InProcessJobs:
         self._clock = clock
         self._name = f"process {uuid4()}"
         self._queues = queues
+        self._tally = tally
         self._lanes: dict[Job, asyncio.Task[None]] = {}
         self._called: set[Job] = set()
         self._closed = False
@@ -182,25 +185,26 @@ class InProcessJobs:
             announcement = queues.take(job)
             began = monotonic()
             queues.working.add(job)
-            await self._done_in(queues.traces.pop(announcement, None), announcement)
+            done = await self._done_in(queues.traces.pop(announcement, None), announcement)
+            if self._tally is not None and not self._closed:
+                self._tally.count(Source.TASKS, failed=not done)
             queues.working.discard(job)
             await self._durations.record(job, monotonic() - began, self._clock.now())
 
-    async def _done_in(self, context: Context | None, announcement: Announcement) -> None:
+    async def _done_in(self, context: Context | None, announcement: Announcement) -> bool:
         if context is None:
-            await self._done(announcement)
-        else:
-            await asyncio.get_running_loop().create_task(self._done(announcement), context=context)
+            return await self._done(announcement)
+        return await asyncio.get_running_loop().create_task(self._done(announcement), context=context)
 
-    async def _done(self, announcement: Announcement) -> None:
-        """Does the job; gives up after some retries, as the next sweep finds the work again."""
+    async def _done(self, announcement: Announcement) -> bool:
+        """Does the job, and says whether it was done; gives up after some retries, as the next sweep finds the work again."""
         job, parameters = announcement
         attempt = 0
         while attempt < RETRIES and not self._closed:
             began = monotonic()
             try:
                 if await self._call(job, parameters) is Progress.DONE:
-                    return
+                    return True
             except Unavailable as error:
                 if attempt == 0:
                     log.info("%s waits: %s", job, error)
@@ -208,10 +212,11 @@ class InProcessJobs:
                 attempt += 1
             except Exception:
                 log.exception("%s failed", job)
-                return
+                return False
             else:
                 attempt = 0
                 await asyncio.sleep(RESTS * (monotonic() - began))
+        return False
 
     async def _call(self, job: Job, parameters: Parameters) -> Progress:
         self._called.add(job)

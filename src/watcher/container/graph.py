@@ -114,6 +114,7 @@ async def working(container: Container) -> AsyncIterator[Watcher]:
         async with (
             jobs.sweeping() if isinstance(jobs, InProcessJobs) else nullcontext(),
             container.exposition().sampling() if container.settings().metrics else nullcontext(),
+            container.tally_keeper().flushing(),
         ):
             try:
                 yield watcher
@@ -139,7 +140,7 @@ async def limiting(container: Container) -> AsyncIterator[None]:
 @asynccontextmanager
 async def working_off(container: Container) -> AsyncIterator[bus.Background]:
     """What a worker needs of the graph; at the end everything is closed."""
-    async with closing(container):
+    async with closing(container), container.tally_keeper().flushing():
         yield container.background()
 
 

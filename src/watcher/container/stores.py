@@ -22,6 +22,7 @@ from watcher.adapters.memory.daily_report import MemoryDailyReport
 from watcher.adapters.memory.deliveries import MemoryDeliveries
 from watcher.adapters.memory.durations import MemoryDurations
 from watcher.adapters.memory.edges import MemoryEdges
+from watcher.adapters.memory.error_rates import MemoryErrorRates
 from watcher.adapters.memory.executions import MemoryExecutions
 from watcher.adapters.memory.late_runs import MemoryLateRuns
 from watcher.adapters.memory.lineage import MemoryLineage
@@ -134,6 +135,7 @@ class Stores(Meters):
     memory_late_runs = providers.Singleton(MemoryLateRuns, memory_executions, memory_pipelines)
     memory_deliveries = providers.Singleton(MemoryDeliveries)
     memory_queue_spells = providers.Singleton(MemoryQueueSpells)
+    memory_error_rates = providers.Singleton(MemoryErrorRates)
     memory_alerts = providers.Singleton(
         MemoryAlerts,
         pipelines=memory_pipelines,
@@ -141,6 +143,7 @@ class Stores(Meters):
         late_runs=memory_late_runs,
         watching=memory_watching,
         queue_spells=memory_queue_spells,
+        error_rates=memory_error_rates,
         deliveries=memory_deliveries,
     )
     memory_ticks = providers.Singleton(MemoryTicks)

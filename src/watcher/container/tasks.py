@@ -1,5 +1,6 @@
 """What is done in the background, and who does it."""
 
+from datetime import timedelta
 from typing import Any
 
 from dependency_injector import providers
@@ -9,17 +10,21 @@ from watcher import bus
 from watcher.adapters.at_once import at_once
 from watcher.adapters.in_process_jobs import InProcessJobs
 from watcher.adapters.later import Later
+from watcher.adapters.postgres.error_rates import PostgresErrorRates
+from watcher.adapters.tally import Tally, TallyKeeper
 from watcher.container.stores import Stores
 from watcher.domain.anomaly_results import DetectAnomalies
 from watcher.domain.closure import MaintainClosure
 from watcher.domain.deliveries import SendAlerts
 from watcher.domain.delivery import PerformJob
+from watcher.domain.error_rates import CheckErrors, ErrorLimits, ErrorRates, Tallies
 from watcher.domain.freshness import CheckFreshness
 from watcher.domain.jobs import JOBS, Job, Jobs, Stepwise, Whole, Work
 from watcher.domain.lineage import PruneLineage
 from watcher.domain.queues import Limits, MonitorQueues
 from watcher.domain.report import RefreshDailyReport
 from watcher.domain.timeliness import CheckTimeliness
+from watcher.settings import Settings
 
 
 def _later(work: type[Work], step: Provider[Any]) -> Provider[Work]:
@@ -27,9 +32,20 @@ def _later(work: type[Work], step: Provider[Any]) -> Provider[Work]:
     return providers.Singleton(work, providers.Singleton(Later, step.provider))
 
 
+def _error_limits(settings: Settings) -> ErrorLimits:
+    return ErrorLimits(timedelta(minutes=settings.error_window), settings.error_least, settings.error_share)
+
+
 class Tasks(Stores):
     """The jobs, and the bus that the settings choose."""
 
+    tally: Provider[Tallies] = providers.Singleton(Tally)
+    error_rates: Provider[ErrorRates] = providers.Selector(
+        Stores.store,
+        memory=Stores.memory_error_rates,
+        postgres=providers.Singleton(PostgresErrorRates, Stores.database),
+    )
+    error_limits = providers.Singleton(_error_limits, Stores.settings)
     # What it does is given below: some of that announces more.
     in_process_jobs = providers.Singleton(
         InProcessJobs,
@@ -38,6 +54,7 @@ class Tasks(Stores):
         durations=Stores.durations,
         clock=Stores.clock,
         queues=Stores.queues,
+        tally=tally,
     )
     jobs: Provider[Jobs] = providers.Selector(
         Stores.task_bus, in_process=in_process_jobs, celery=providers.Singleton(bus.jobs, Stores.settings)
@@ -73,6 +90,10 @@ class Tasks(Stores):
             Limits, Stores.settings.provided.queue_warning, Stores.settings.provided.queue_critical
         ),
     )
+    check_errors = providers.Singleton(CheckErrors, error_rates, jobs, Stores.clock, error_limits)
+    tally_keeper = providers.Singleton(
+        TallyKeeper, tally, error_rates, jobs, Stores.clock, window=error_limits.provided.window
+    )
     work: Provider[dict[Job, Work]] = providers.Dict(
         {
             Job.MAINTAIN_CLOSURE: providers.Singleton(Stepwise, maintain_closure.provided.step),
@@ -83,6 +104,7 @@ class Tasks(Stores):
             Job.MONITOR_QUEUES: _later(Whole, monitor_queues),
             Job.DETECT_ANOMALIES: _later(Stepwise, detect_anomalies.provided.step),
             Job.SEND_ALERTS: providers.Singleton(Whole, send_alerts),
+            Job.CHECK_ERRORS: _later(Whole, check_errors),
         }
     )
     in_process_jobs.add_args(work)
@@ -100,4 +122,5 @@ class Tasks(Stores):
         ),
         Stores.durations,
         Stores.clock,
+        tally,
     )

@@ -20,6 +20,7 @@ class AlertKind(StrEnum):
     TIMELINESS = "timeliness"
     ANOMALY = "anomaly"
     QUEUE = "queue"
+    ERRORS = "errors"
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +148,21 @@ def _worked_off(_: str, facts: Document) -> str:
     return f"the state of the queues went from {facts['state']} to {facts['next']}"
 
 
+def _failing(_: str, facts: Document) -> str:
+    failed, total = int(str(facts["failed"])), int(str(facts["total"]))
+    what = {"requests": "answered with an error of the server", "tasks": "failed"}[str(facts["source"])]
+    within = lasted(timedelta(seconds=int(str(facts["window_seconds"]))))
+    return (
+        f"{failed:,} of {_counted(total, str(facts['source']).removesuffix('s'))} "
+        f"{'were ' if facts['source'] == 'requests' else ''}{what} ({failed / max(total, 1):.1%}), "
+        f"within {within} up to {moment(facts['opened_at'])}"
+    )
+
+
+def _failing_no_longer(_: str, facts: Document) -> str:
+    return f"no longer do many {facts['source']} fail"
+
+
 WORDS: Mapping[AlertKind, Words] = {
     AlertKind.FRESHNESS: Words(
         _stale,
@@ -179,5 +195,13 @@ WORDS: Mapping[AlertKind, Words] = {
         began_many="Too much was pending in the queues {count:,} times",
         ended_one="The state of the queues is no longer {facts[state]}",
         ended_many="The state of the queues changed {count:,} times",
+    ),
+    AlertKind.ERRORS: Words(
+        _failing,
+        _failing_no_longer,
+        began_one="Many {facts[source]} fail",
+        began_many="Many requests or tasks failed {count:,} times",
+        ended_one="No longer do many {facts[source]} fail",
+        ended_many="No longer do many requests or tasks fail",
     ),
 }

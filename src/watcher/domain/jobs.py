@@ -17,6 +17,7 @@ class Job(StrEnum):
     MONITOR_QUEUES = "monitor_queues"
     DETECT_ANOMALIES = "detect_anomalies"
     SEND_ALERTS = "send_alerts"
+    CHECK_ERRORS = "check_errors"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ JOBS: Mapping[Job, Terms] = {
     Job.MONITOR_QUEUES: Terms("* * * * *", soft_seconds=30, retries=1),
     Job.DETECT_ANOMALIES: Terms("* * * * *"),
     Job.SEND_ALERTS: Terms("* * * * *"),
+    Job.CHECK_ERRORS: Terms("* * * * *", soft_seconds=30, retries=1),
 }
 """The table of all jobs. Each schedule is only the default of the setting `schedule_<job>`."""
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from itertools import count
 
 from watcher.adapters.memory.deliveries import MemoryDeliveries
+from watcher.adapters.memory.error_rates import MemoryErrorRates
 from watcher.adapters.memory.late_runs import MemoryLateRuns
 from watcher.adapters.memory.pipelines import MemoryPipelines
 from watcher.adapters.memory.queue_spells import MemoryQueueSpells
@@ -60,6 +61,7 @@ class MemoryAlerts:
         late_runs: MemoryLateRuns,
         watching: Watching,
         queue_spells: MemoryQueueSpells,
+        error_rates: MemoryErrorRates,
         deliveries: MemoryDeliveries,
     ) -> None:
         self._pipelines, self._deliveries = pipelines, deliveries
@@ -68,6 +70,7 @@ class MemoryAlerts:
             AlertKind.TIMELINESS: lambda: map(_late, late_runs.all()),
             AlertKind.ANOMALY: lambda: map(_odd, watching.incidents.values()),
             AlertKind.QUEUE: lambda: map(_piled_up, queue_spells.rows, [*queue_spells.rows[1:], None]),
+            AlertKind.ERRORS: error_rates.told,
         }
         self._rows: dict[int, Row] = {}
         self._known: dict[tuple[AlertKind, int], int] = {}

@@ -109,8 +109,7 @@ def create_app(container: Container) -> FastAPI:
     _limit(app, routes, container)
     app.closed = container.settings().authentication != "none"
     gate.install(app, routes, container.callers() if app.closed else None)
-    if measured:
-        app.add_middleware(Observed, measures=container.measures())
+    app.add_middleware(Observed, tally=container.tally(), measures=container.measures() if measured else None)
     return app
 
 

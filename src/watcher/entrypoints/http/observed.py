@@ -4,6 +4,7 @@ from time import perf_counter
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from watcher.domain.error_rates import Source, Tallies
 from watcher.domain.measures import Measures
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PATCH", "PUT", "DELETE", "OPTIONS"})
@@ -14,10 +15,13 @@ FAILURE = 500
 
 
 class Observed:
-    """Measures what `app` answers; a client that left before there was an answer is not counted."""
+    """Counts what `app` answers, and measures it where somebody wants to know.
 
-    def __init__(self, app: ASGIApp, measures: Measures) -> None:
-        self._app, self._measures = app, measures
+    A client that left before there was an answer is not counted.
+    """
+
+    def __init__(self, app: ASGIApp, tally: Tallies, measures: Measures | None) -> None:
+        self._app, self._tally, self._measures = app, tally, measures
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -38,6 +42,8 @@ class Observed:
             raise
         finally:
             if status:
+                self._tally.count(Source.REQUESTS, failed=status >= FAILURE)
+            if status and self._measures is not None:
                 self._measures.answered(_method(scope), _route(scope), status, perf_counter() - began)
 
 

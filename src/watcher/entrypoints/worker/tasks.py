@@ -12,6 +12,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 from watcher.adapters.bus.application import SENT_AT, task_name
 from watcher.bus import Background
 from watcher.domain.delivery import Delivery, Performed
+from watcher.domain.error_rates import Source
 from watcher.domain.errors import Conflict, Invalid, NotFound, Unavailable
 from watcher.domain.jobs import Job, Terms
 from watcher.domain.queues import Queue
@@ -54,6 +55,7 @@ def _delivery(task: Task[Any, Any], job: Job, parameters: dict[str, int]) -> Del
 def _perform(task: Task[Any, Any], runtime: Runtime, delivery: Delivery) -> None:
     """Says what became of it. What was refused is dropped; what failed otherwise is tried again a little later."""
     job, began = delivery.job, monotonic()
+    failed: bool | None = False
     try:
         performed = runtime.run(lambda background: background.perform_job(delivery))
     except (NotFound, Conflict, Invalid) as refusal:
@@ -62,21 +64,33 @@ def _perform(task: Task[Any, Any], runtime: Runtime, delivery: Delivery) -> None
     except Unavailable as error:
         log.info("%s waits: %s", job, error)
         _retry(task, runtime, delivery, error)
+        failed = True  # for good: what is tried again only waits
     except SoftTimeLimitExceeded as error:
         log.error("%s was broken off after %.0f s", job, monotonic() - began)  # noqa: TRY400 (where is no news)
+        runtime.run(_failed)
         _retry(task, runtime, delivery, error)
+        failed = None  # it is counted already
     except Exception as error:
         log.exception("%s failed", job)
+        runtime.run(_failed)
         _retry(task, runtime, delivery, error)
+        failed = None  # it is counted already
     else:
         if performed is Performed.GIVEN_UP:
             log.error("%s is given up: it ended its process too often; a sweep will begin anew", job)
+            failed = True
         if performed is Performed.TAKEN_BY_ANOTHER:
             return
-    runtime.run(lambda background: _measured(background, job, monotonic() - began))
+    runtime.run(lambda background: _measured(background, job, monotonic() - began, failed))
 
 
-async def _measured(background: Background, job: Job, seconds: float) -> None:
+async def _failed(background: Background) -> None:
+    background.tally.count(Source.TASKS, failed=True)
+
+
+async def _measured(background: Background, job: Job, seconds: float, failed: bool | None) -> None:
+    if failed is not None:
+        background.tally.count(Source.TASKS, failed=failed)
     await background.durations.record(job, seconds, background.clock.now())
 
 

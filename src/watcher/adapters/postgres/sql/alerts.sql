@@ -163,6 +163,41 @@ spell AS (
 ),
 -- include: collected
 
+-- name: collect_errors
+-- Times in which too much failed, likewise.
+WITH known AS MATERIALIZED (
+    SELECT a.spell_id AS id
+    FROM alert AS a
+    WHERE a.kind = 'errors' AND a.ended_at IS NULL
+    UNION
+    SELECT e.id
+    FROM error_spell AS e
+    WHERE e.ended_at IS NULL
+    UNION
+    SELECT e.id
+    FROM error_spell AS e
+    WHERE e.ended_at IS NOT NULL AND e.opened_at >= :since
+),
+spell AS (
+    SELECT
+        'errors' AS kind, k.id, NULL::BIGINT AS pipeline_id, l.opened_at,
+        CASE WHEN l.id IS NULL THEN :now ELSE l.ended_at END AS ended_at,
+        CASE WHEN l.source = 'requests' THEN 'critical' ELSE 'warning' END AS severity,
+        jsonb_build_object(
+            'source', l.source, 'total', l.total, 'failed', l.failed, 'window_seconds', l.window_seconds,
+            'opened_at', l.opened_at
+        ) AS facts,
+        l.id IS NOT NULL AS on_record
+    FROM known AS k
+    LEFT JOIN LATERAL (
+        SELECT e.*
+        FROM error_spell AS e
+        WHERE e.id = k.id
+        OFFSET 0
+    ) AS l ON TRUE
+),
+-- include: collected
+
 -- name: collected
 -- Part of every statement that collects: what of the spells is new, and what of the known ones is over, is written.
 -- What is over already when it is first seen is worth an `info`, by the rule `first_severity` of the domain. What goes
