@@ -52,11 +52,14 @@ class _Hog:
     runner: asyncio.Runner = field(default_factory=asyncio.Runner)
 
     def take(self) -> None:
-        """All that are free, and whoever has one loses it to the hog or to a client that was quicker."""
+        """All that are free, and those of Watcher, who may be quicker to have one again, until it has none."""
         self.runner.run(self._takes_all())
-        for _ in range(5):
-            self.runner.run(self.held[0].execute(OWN_CONNECTIONS))
-            self.runner.run(self._takes_all())
+        until(self._has_all, 30, "all connections are taken")
+
+    def _has_all(self) -> bool:
+        ended = self.runner.run(self.held[0].fetch(OWN_CONNECTIONS))
+        self.runner.run(self._takes_all())
+        return not ended
 
     async def _takes_all(self) -> None:
         refused = 0
