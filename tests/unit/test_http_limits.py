@@ -79,7 +79,7 @@ async def test_what_breaks_inside_stays_inside(container: Container) -> None:
 async def test_a_crowd_has_a_limit(container: Container, method: str, path: str) -> None:
     async with asking(container) as client:
         app = client._transport.app  # type: ignore[attr-defined]
-        crowd = next(each.kwargs["crowd"] for each in app.user_middleware)
+        crowd = next(each.kwargs["crowd"] for each in app.user_middleware if "crowd" in each.kwargs)
         with crowd, crowd, crowd:
             refused = await client.request(method, path, content=b"{}")
             assert (await client.get("/health/live")).status_code == 200
