@@ -66,6 +66,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._watch: TimerHandle | None = None
         self._stall: TimerHandle | None = None
         super().connection_made(transport)
+        self._came_late = len(self.connections) > self.patience.connections
         if len(self.connections) > MOST_REFUSED * self.patience.connections:
             self._say(TOO_MANY)
             transport.close()
@@ -90,10 +91,8 @@ class BoundedProtocol(HttpToolsProtocol):
             self.parser.feed_data(data)
             if self._unframed > self.patience.head_limit:
                 self._refuse(self._too_large())
-        except (
-            httptools.HttpParserUpgrade
-        ):  # to a protocol that is not spoken here: the request counts as it is
-            return
+        except httptools.HttpParserUpgrade:
+            return  # to a protocol that is not spoken here: the request counts as it is
         except httptools.HttpParserError:
             self._refuse(self._refusal)
 
@@ -102,7 +101,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if size > self.patience.head_limit:
             self._refusal = self._too_large()
             raise Refused
-        if len(self.connections) > self.patience.connections and not self.url.startswith(PROBES.encode()):
+        if self._is_one_too_many() and not self.url.startswith(PROBES.encode()):
             self._refusal = TOO_MANY
             raise Refused
         self._unframed = 0
@@ -149,6 +148,10 @@ class BoundedProtocol(HttpToolsProtocol):
         soonest = now + min(self.patience.head_timeout, self.patience.body_timeout)
         at = soonest if self._deadline is None else self._deadline
         self._watch = self.loop.call_at(min(at, soonest), self._look)
+
+    def _is_one_too_many(self) -> bool:
+        """Whether the limit was reached when this connection came, and is still: those before it are served on."""
+        return self._came_late and len(self.connections) > self.patience.connections
 
     def _look_at_reading(self) -> None:
         unread = self.transport.get_write_buffer_size()
