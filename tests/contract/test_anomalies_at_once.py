@@ -54,13 +54,19 @@ async def filled(world: World, pipelines: int, runs: int) -> list[int]:
     return [verdict.id for verdict in verdicts if isinstance(verdict, Started)]
 
 
-@pytest.mark.parametrize(("pipelines", "runs"), [(1, 3 * BATCH), (40, 10)])
-async def test_four_judges_at_once_judge_each_run_once(world: World, pipelines: int, runs: int) -> None:
+@pytest.mark.parametrize(("pipelines", "runs"), [(2, 4 * BATCH), (40, 10)])
+async def test_four_judges_at_once_judge_each_run_once_and_in_order(
+    world: World, pipelines: int, runs: int
+) -> None:
     waiting = await filled(world, pipelines, runs)
     taken = await judges(world, 4)
     assert sum(taken) == len(waiting) == pipelines * runs
-    found = Counter(row.pipeline_execution_id for row in await world.verdicts())
+    verdicts = await world.verdicts()
+    found = Counter(row.pipeline_execution_id for row in verdicts)
     assert found == dict.fromkeys(waiting, 1)
+    assert sorted(verdicts, key=lambda row: (row.rule_id, row.id)) == sorted(
+        verdicts, key=lambda row: (row.rule_id, row.start_date)
+    )
     assert await fetch(world.dsn, PENDING) == [(0,)]
     incidents = await world.incidents()
     flagged = await world.verdicts(flagged=True)

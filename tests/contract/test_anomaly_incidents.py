@@ -1,5 +1,7 @@
 """Consecutive flagged runs of one rule are one incident, in whatever order they are judged."""
 
+from itertools import pairwise
+
 import pytest
 
 from tests.contract.test_anomalies import DAY, ROWS, history, judge, watched
@@ -87,16 +89,81 @@ async def test_a_normal_run_that_is_judged_late_ends_nothing(world: World) -> No
     assert [facts(each) for each in await world.incidents()] == [(first, last, 2, None)]
 
 
-@pytest.mark.parametrize("lasts", [True, False])
-async def test_a_flagged_run_judged_late_before_all_is_an_incident_that_never_lasted(
-    world: World, *, lasts: bool
+async def test_a_flagged_run_judged_late_between_normal_ones_is_an_incident_that_never_lasted(
+    world: World,
 ) -> None:
     pipeline_id = await watched(world)
-    await days(world, pipeline_id, 2, EMPTY if lasts else GOOD)
+    _, run = await days(world, pipeline_id, 2, GOOD, EMPTY)
+    late = await world.ran(pipeline_id, DAY, total_rows=EMPTY)
+    judged = await world.watcher.anomaly_results.judge(10, world.clock.now())
+    lasting, news = await world.incidents()
+    assert facts(lasting) == (run, run, 1, None)
+    assert facts(news) == (late, late, 1, IncidentEnding.OVERTAKEN)
+    assert (judged.opened, judged.ended) == ([news], [news])
+
+
+@pytest.mark.parametrize("over", [True, False])
+async def test_a_flagged_run_judged_late_beside_an_incident_adds_to_it(world: World, *, over: bool) -> None:
+    pipeline_id = await watched(world)
+    (run,) = await days(world, pipeline_id, 2, EMPTY)
+    if over:
+        await days(world, pipeline_id, 4, GOOD)
+    ending = IncidentEnding.RECOVERED if over else None
+    (after,) = await days(world, pipeline_id, 3, EMPTY)
+    assert [facts(each) for each in await world.incidents()] == [(run, after, 2, ending)]
+    before = await world.ran(pipeline_id, DAY, total_rows=EMPTY)
+    judged = await world.watcher.anomaly_results.judge(10, world.clock.now())
+    (incident,) = await world.incidents()
+    assert facts(incident) == (before, after, 3, ending)
+    assert incident.first_start == at(DAY)
+    (opening,) = await world.verdicts(run=before)
+    assert incident.sentence == opening.sentence
+    assert (judged.taken, judged.opened, judged.ended) == (1, [], [])
+
+
+async def test_a_flagged_run_judged_late_within_an_incident_that_is_over_adds_to_it(world: World) -> None:
+    pipeline_id = await watched(world)
+    first, last, _ = await days(world, pipeline_id, 0, EMPTY, EMPTY, GOOD)
+    for second, size in [(-60, GOOD), (-30, GOOD), (-45, EMPTY)]:
+        await world.ran(pipeline_id, DAY + second, total_rows=size)
+        await judge(world)
+    assert [facts(each) for each in await world.incidents()] == [(first, last, 3, IncidentEnding.RECOVERED)]
+
+
+async def test_a_run_beside_one_that_was_unflagged_is_an_incident_of_its_own(world: World) -> None:
+    pipeline_id = await watched(world)
+    run, _ = await days(world, pipeline_id, 2, EMPTY, GOOD)
+    await world.watcher.unflag_anomaly(pipeline_id, run, [ROWS])
     late = await world.ran(pipeline_id, DAY, total_rows=EMPTY)
     await judge(world)
-    assert facts((await world.incidents())[-1]) == (late, late, 1, IncidentEnding.OVERTAKEN)
-    assert len(await world.incidents(open=True)) == int(lasts)
+    assert [facts(each) for each in await world.incidents()] == [
+        (run, run, 0, IncidentEnding.RECOVERED),
+        (late, late, 1, IncidentEnding.OVERTAKEN),
+    ]
+
+
+SPELLS = (GOOD, EMPTY, EMPTY, GOOD, EMPTY, GOOD, GOOD, EMPTY, EMPTY)
+
+
+@pytest.mark.parametrize("together", [True, False])
+@pytest.mark.parametrize("order", ["876543210", "048261537", "506172834", "812345670", "135702468"])
+async def test_a_spell_is_one_incident_in_whatever_order_its_runs_are_judged(
+    world: World, order: str, *, together: bool
+) -> None:
+    """Normal runs that come late split none: there may be fewer incidents than spells, never more."""
+    pipeline_id = await watched(world)
+    world.clock.instant = at(len(SPELLS) * DAY)
+    for turn, day in enumerate(map(int, order), start=1):
+        await world.ran(pipeline_id, day * DAY, total_rows=SPELLS[day])
+        if not together or turn % 3 == 0:
+            await judge(world)
+    assert len(await world.verdicts(flagged=True)) == 5
+    found = sorted(await world.incidents(), key=lambda each: each.first_start)
+    assert all(one.last_start < other.first_start for one, other in pairwise(found))
+    spells = [(at(DAY), at(2 * DAY)), (at(4 * DAY), at(4 * DAY)), (at(7 * DAY), at(8 * DAY))]
+    for begin, end in spells:
+        assert len([each for each in found if each.first_start <= begin and end <= each.last_start]) == 1
+    assert sum(each.runs for each in found) == 5
 
 
 async def test_an_incident_ends_when_everything_in_it_is_unflagged(world: World) -> None:

@@ -135,6 +135,30 @@ async def test_it_is_told_of_the_pipelines_and_days_that_are_wanted(world: World
     assert await days(world, pipeline_id=orders, pipeline_name="visits") == []
 
 
+async def test_it_is_told_of_the_pipelines_with_a_part_of_a_name(world: World) -> None:
+    names = ("orders daily", "Orders Größe", "100%_done", "visits")
+    for name in names:
+        pipeline_id = await world.pipeline(name)
+        await world.end(await world.start(pipeline_id), succeeded())
+    await world.watcher.refresh_daily_report()
+    await world.start(pipeline_id, DAY)
+
+    async def found(part: str, **wanted: object) -> list[str]:
+        return [name for name, _, _ in await days(world, name_contains=part, **wanted)]
+
+    assert await found("ORDERS") == ["orders daily", "Orders Größe"]
+    assert await found("s g") == await found("GRÖSSE") == ["Orders Größe"]
+    assert await found("%_") == await found("0%_D") == ["100%_done"]
+    assert await found("_") == ["100%_done"]
+    assert await found("visit") == ["visits", "visits"]
+    assert await found(" orders") == await found("nothing") == []
+    assert await found("orders", pipeline_name="visits") == []
+    assert await found("orders", pipeline_name="ORDERS DAILY") == ["orders daily"]
+    for part in ("", "a\x00", "x" * 1_001):
+        with pytest.raises(InvalidValue):
+            await found(part)
+
+
 async def test_pages_follow_one_another_without_gap_or_repeat(world: World) -> None:
     pipelines = [await world.pipeline(name) for name in ("a", "b", "c")]
     for pipeline_id in pipelines:

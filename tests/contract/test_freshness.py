@@ -83,6 +83,29 @@ async def test_the_threshold_is_the_pipelines_or_else_that_of_its_type(world: Wo
     assert (spell.threshold_number, spell.threshold_datepart) == (1, Datepart.HOUR)
 
 
+@pytest.mark.parametrize(
+    ("part", "number", "changed", "due"),
+    [
+        (Datepart.WEEK, 2, datetime(2026, 2, 1, tzinfo=UTC), datetime(2026, 2, 15, tzinfo=UTC)),
+        (Datepart.MONTH, 1, datetime(2026, 1, 31, 6, tzinfo=UTC), datetime(2026, 2, 28, 6, tzinfo=UTC)),
+        (Datepart.MONTH, 1, datetime(2026, 2, 1, tzinfo=UTC), datetime(2026, 3, 1, tzinfo=UTC)),
+        (Datepart.QUARTER, 1, datetime(2026, 2, 1, tzinfo=UTC), datetime(2026, 5, 1, tzinfo=UTC)),
+        (Datepart.YEAR, 1, datetime(2024, 2, 29, tzinfo=UTC), datetime(2025, 2, 28, tzinfo=UTC)),
+    ],
+)
+async def test_the_threshold_of_a_type_is_of_the_calendar(
+    world: World, part: Datepart, number: int, changed: datetime, due: datetime
+) -> None:
+    declaration = PipelineTypeDeclaration(name="load", freshness_number=number, freshness_datepart=part)
+    await world.pipeline_types.declare(declaration, NOON)
+    await world.pipelines.change(await world.pipeline(), {"last_target_insert": changed}, NOON)
+    world.clock.instant = due
+    assert (await world.watcher.check_freshness()).opened == []
+    world.clock.instant += timedelta(microseconds=1)
+    (spell,) = (await world.watcher.check_freshness()).opened
+    assert (spell.due_at, spell.threshold_own) == (due, False)
+
+
 @pytest.mark.parametrize("changes", [{"active": False}, {"mute_freshness_check": True}])
 async def test_who_is_inactive_or_muted_is_skipped(world: World, changes: PipelineChanges) -> None:
     identity = await world.pipeline(**HOURLY)

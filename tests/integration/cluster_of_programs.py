@@ -18,6 +18,9 @@ SENDING = "SELECT message_id, channel, attempts FROM alert_delivery WHERE attemp
 LAST_WORDS_SECONDS = 0.5
 """After a kill, until PostgreSQL has done what it was asked for before."""
 
+STARTING_SECONDS = 120.0
+"""Until an API is ready of which all programs begin at once."""
+
 Rows = set[tuple[object, ...]]
 
 
@@ -50,10 +53,17 @@ class Cluster:
     beats: list[Program] = field(default_factory=list)
 
     def __enter__(self) -> Self:
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self._destroy()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._destroy()
+
+    def _destroy(self) -> None:
         for each in self.programs:
             each.destroy()
 
@@ -61,7 +71,7 @@ class Cluster:
         self.apis.append(self._program("api", "--workers", "2"))
         self.employ()
         self.beats = [self._program("beat"), self._program("beat")]
-        self.api.await_ready()
+        self.api.await_ready(STARTING_SECONDS)
 
     @property
     def api(self) -> Program:

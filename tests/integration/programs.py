@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import psutil
 
-READY_SECONDS = 30.0
+READY_SECONDS = 90.0
 STOP_SECONDS = 20.0
 POLL_SECONDS = 0.02
 

@@ -29,7 +29,7 @@ from watcher.domain.jobs import JOBS, Job
 from watcher.domain.queues import Backlog, BrokerUnavailable
 from watcher.settings import Settings
 
-SECONDS = 20.0
+SECONDS = 60.0
 
 
 @pytest.fixture(scope="module")
@@ -102,11 +102,13 @@ def health(wire: Wire) -> Json:
 
 
 def test_what_the_api_announces_a_worker_does_and_nobody_else(
-    wire: Wire, worker: Callable[[], Program]
+    wire: Wire, broker: Broker, worker: Callable[[], Program]
 ) -> None:
     stale(wire)
     answer(wire.client.post("/freshness"), 200)
-    time.sleep(1.5)
+    with broker.client() as client:
+        until(lambda: client.llen("celery") == 1, SECONDS, "the announcement")
+    time.sleep(1.1)
     assert wire.get("/freshness_log") == []
     waiting = health(wire)
     assert waiting["queues"] == {"celery": 1, "scheduled": 0}
@@ -135,6 +137,8 @@ def test_a_backlog_is_one_spell_for_each_state(
 ) -> None:
     running = worker()
     until(lambda: health(wire)["workers"] == 1, SECONDS, "the worker")
+    until(lambda: health(wire)["state"] == "ok", SECONDS, "the end of what waited for a worker")
+    before = len(asyncio.run(fetch(dsn, "SELECT id FROM queue_spell")))
     tree = running.tree()
     for process in tree:
         process.suspend()
@@ -156,7 +160,7 @@ def test_a_backlog_is_one_spell_for_each_state(
     jobs.close()
     until(lambda: health(wire)["state"] == "ok", SECONDS, "the end of the backlog")
     rows = asyncio.run(fetch(dsn, "SELECT state, pending, opened_at < ended_at FROM queue_spell ORDER BY id"))
-    states = [row[0] for row in rows]
+    states = [row[0] for row in rows[before:]]
     assert states[:2] == ["warning", "critical"]
     assert states[2:] in ([], ["warning"])  # on its way down
     assert all(row[2] for row in rows)
@@ -206,11 +210,44 @@ def test_while_redis_is_gone_no_request_fails_and_the_work_is_found_again(
         slowest = max(slowest, time.monotonic() - began)
         requests += 1
     assert requests > 100
-    assert slowest < 0.5
+    assert slowest < 1.5
     assert len(wire.get("/freshness_log")) == 1
     broker.start()
     assert len(spells(wire, 2)) == 2
     assert "Announcements wait for the broker" in api.log
+
+
+def test_a_worker_with_its_hands_full_notices_that_redis_was_gone(
+    wire: Wire, broker: Broker, worker: Callable[[], Program]
+) -> None:
+    running = worker()
+    until(lambda: health(wire)["workers"] == 1, SECONDS, "the worker")
+    parent, *children = running.tree()
+    for child in children:
+        child.suspend()
+    jobs = bus.jobs(Settings(broker_url=SecretStr(broker.url)))
+    assert isinstance(jobs, CeleryJobs)
+    for minutes in range(5, 10):
+        jobs.announce(Job.CHECK_TIMELINESS, lookback_minutes=minutes)
+    until(
+        lambda: health(wire)["in_progress"] >= len(children), SECONDS, "a message for each of its processes"
+    )
+    broker.kill()
+    for child in children:
+        child.resume()
+    until(
+        lambda: (
+            running.log.count("Couldn't ack") >= len(children) or "Connection to broker lost" in running.log
+        ),
+        SECONDS,
+        "acknowledgements in vain, or the news",
+    )
+    broker.start()
+    jobs.close()
+    stale(wire)
+    answer(wire.client.post("/freshness"), 200)
+    spells(wire, 1)
+    assert parent.is_running()
 
 
 def test_announcing_costs_microseconds_whether_the_broker_is_there_or_not(

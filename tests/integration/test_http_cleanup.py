@@ -19,6 +19,7 @@ CLEAN = {
     "total_freshness_pipeline_logs_deleted": 0,
     "total_alerts_deleted": 0,
     "total_alert_messages_deleted": 0,
+    "total_queue_spells_deleted": 0,
 }
 LOGS = (
     """

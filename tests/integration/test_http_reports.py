@@ -62,6 +62,7 @@ def test_filters_choose_pipelines_and_days(wire: Wire) -> None:
     assert len(days()) == 6
     assert days(pipeline_id=orders, day_to="2026-02-27") == [("orders", "2026-02-27")]
     assert days(name="VISITS", day_from="2026-03-01") == [("visits", "2026-03-01")]
+    assert days(name_contains="SIT", day_from="2026-03-01") == [("visits", "2026-03-01")]
     assert days(pipeline_type="export", day_from="2026-02-28", day_to="2026-02-28") == [
         ("visits", "2026-02-28")
     ]
@@ -95,6 +96,8 @@ def test_links_lead_through_all_pages(wire: Wire) -> None:
         {"after": "2026-03-01_9223372036854775808"},
         {"pipeline_id": "9223372036854775808"},
         {"name": "a\x00"},
+        {"name_contains": ""},
+        {"name_contains": "a\x00"},
         {"limit": "0"},
     ],
 )

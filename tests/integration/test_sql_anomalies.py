@@ -6,6 +6,7 @@ import pytest
 from tests.integration.plans import indexes, ordered_plan, plan, scanned
 from watcher.adapters.postgres.queries import load
 
+INCIDENTS = load("anomaly_incidents")
 JUDGING = load("anomaly_judging")
 RESULTS = load("anomaly_results")
 RULES = load("anomaly_rules")
@@ -29,13 +30,9 @@ async def test_a_sample_is_read_off_the_index_of_the_pipeline_in_order_and_bound
     ("name", "used"),
     [
         ("claim", {"anomaly_pending_pk", "anomaly_detection_rule_pk", "anomaly_detection_rule_by_pipeline"}),
-        ("inactive", {"anomaly_incident_open_unique", "anomaly_incident_pk", "pipeline_pk"}),
         ("taken", {"anomaly_pending_pk", "pipeline_execution_pk", "pipeline_pk"}),
         ("rules", {"anomaly_detection_rule_pk"}),
-        ("lasting", {"anomaly_incident_open_unique"}),
         ("flagged", {"anomaly_detection_result_flagged_by_rule"}),
-        ("change_incidents", {"anomaly_incident_pk"}),
-        ("open_incidents", set()),
         ("write", {"anomaly_pending_pk", "anomaly_detection_rule_pk"}),
     ],
 )
@@ -45,6 +42,32 @@ async def test_judging_finds_its_rows_by_index(
     found = await ordered_plan(connection, JUDGING[name])
     assert scanned(found) == set()
     assert indexes(found) == used
+
+
+@pytest.mark.parametrize(
+    ("name", "used"),
+    [
+        ("inactive", {"anomaly_incident_open_unique", "anomaly_incident_pk", "pipeline_pk"}),
+        ("lasting", {"anomaly_incident_open_unique", "anomaly_incident_pk"}),
+        (
+            "around",
+            {
+                "pipeline_execution_by_pipeline",
+                "anomaly_detection_result_execution_unique",
+                "anomaly_detection_result_flagged_by_rule",
+            },
+        ),
+        ("change_incidents", {"anomaly_incident_pk"}),
+        ("open_incidents", set()),
+    ],
+)
+async def test_incidents_are_found_by_index(
+    connection: asyncpg.Connection, name: str, used: set[str]
+) -> None:
+    found = await ordered_plan(connection, INCIDENTS[name])
+    assert scanned(found) == set()
+    assert indexes(found) == used
+    assert "Sort" not in {node["Node Type"] for node in found} or name in {"inactive", "open_incidents"}
 
 
 @pytest.mark.parametrize(

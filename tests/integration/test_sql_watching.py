@@ -32,6 +32,8 @@ async def test_a_check_of_timeliness_reads_only_what_can_be_late(connection: asy
         "pipeline_execution_pk", "pipeline_execution_running", "pipeline_execution_long"
     }  # fmt: skip
     assert "timeliness_pipeline_execution_log_open" in indexes(found)
+    assert "pipeline" not in scanned(found)
+    assert {"pipeline_pk", "timeliness_pipeline_execution_log_execution_unique"} <= indexes(found)
 
 
 @pytest.mark.parametrize("log", ["stale_spells", "late_runs"])
@@ -96,6 +98,7 @@ async def test_refreshing_the_daily_report_reads_what_changed(
         ("delete_timeliness_logs", {"timeliness_pipeline_execution_log_execution_unique"}),
         ("delete_anomaly_results", {"anomaly_detection_result_execution_unique", "anomaly_pending_pk"}),
         ("delete_anomaly_incidents", {"anomaly_incident_by_last_execution", "anomaly_incident_pk"}),
+        ("delete_queue_spells", {"queue_spell_over", "queue_spell_pk"}),
     ],
 )
 async def test_what_is_old_is_found_by_index(

@@ -83,7 +83,24 @@ WRONG: Mapping[str, str] = {
         SELECT i.id, o.id
         FROM anomaly_incident AS i
         INNER JOIN anomaly_incident AS o ON o.rule_id = i.rule_id AND o.id > i.id
-        WHERE o.first_start <= i.last_start""",
+        WHERE o.first_start <= i.last_start AND i.first_start <= o.last_start""",
+    "consecutive flagged runs in two incidents": """
+        SELECT v.before, v.id
+        FROM (
+            SELECT r.id, r.standing, r.incident_id, lag(r.id) OVER w AS before,
+                lag(r.standing) OVER w AS standing_before, lag(r.incident_id) OVER w AS incident_before
+            FROM anomaly_detection_result AS r
+            WHERE r.standing <> 'learning'
+            WINDOW w AS (PARTITION BY r.rule_id ORDER BY r.start_date, r.pipeline_execution_id)
+        ) AS v
+        WHERE v.standing = 'anomalous' AND v.standing_before = 'anomalous' AND v.incident_id <> v.incident_before""",
+    "a run of a client that ends one after the other which was judged after a later one": """
+        SELECT v.id
+        FROM (
+            SELECT r.id, r.start_date, max(r.start_date) OVER (PARTITION BY r.rule_id ORDER BY r.id) AS latest
+            FROM anomaly_detection_result AS r
+        ) AS v
+        WHERE v.start_date < v.latest""",
     "a late run that is not on record once": """
         SELECT e.id, count(l.id)
         FROM pipeline_execution AS e

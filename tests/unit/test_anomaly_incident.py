@@ -1,8 +1,12 @@
 """What becomes of a rule's incidents while its runs are judged."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from random import Random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from watcher.domain.anomaly import Bucket, MetricField, Standing, Verdict
 from watcher.domain.anomaly_incident import AHEAD, AnomalyIncident, Course, IncidentEnding, Judged
@@ -49,9 +53,18 @@ def told(*story: str) -> list[tuple[int, int, int, IncidentEnding | None]]:
         ("2! 3? 4!", [(2, 4, 2, None)]),
         ("2! 4! 3", [(2, 4, 2, None)]),
         ("2! 4! 3!", [(2, 4, 3, None)]),
-        ("4! 2!", [(4, 4, 1, None), (2, 2, 1, IncidentEnding.OVERTAKEN)]),
+        ("4! 2!", [(2, 4, 2, None)]),
         ("4 2!", [(2, 2, 1, IncidentEnding.OVERTAKEN)]),
-        ("4 2! 3!", [(2, 2, 1, IncidentEnding.OVERTAKEN), (3, 3, 1, IncidentEnding.OVERTAKEN)]),
+        ("4 2! 3!", [(2, 3, 2, IncidentEnding.OVERTAKEN)]),
+        ("4 3! 2!", [(2, 3, 2, IncidentEnding.OVERTAKEN)]),
+        ("4 3! 2 1!", [(3, 3, 1, IncidentEnding.OVERTAKEN), (1, 1, 1, IncidentEnding.OVERTAKEN)]),
+        ("4! 6 5!", [(4, 5, 2, IncidentEnding.RECOVERED)]),
+        ("4! 6 3!", [(3, 4, 2, IncidentEnding.RECOVERED)]),
+        ("4! 6 3 2!", [(4, 4, 1, IncidentEnding.RECOVERED), (2, 2, 1, IncidentEnding.OVERTAKEN)]),
+        ("4! 8 6 7!", [(4, 4, 1, IncidentEnding.RECOVERED), (7, 7, 1, IncidentEnding.OVERTAKEN)]),
+        ("4! 9! 10 6 8 7!", [(4, 9, 3, IncidentEnding.RECOVERED)]),
+        ("4! 6 8! 7!", [(4, 4, 1, IncidentEnding.RECOVERED), (7, 8, 2, None)]),
+        ("4! 99! 5", [(4, 4, 2, IncidentEnding.RECOVERED)]),
         ("2! 2! 2", [(2, 2, 2, IncidentEnding.RECOVERED)]),
         ("4? 2!", [(2, 2, 1, None)]),
         ("2! 4? 3", [(2, 2, 1, IncidentEnding.RECOVERED)]),
@@ -66,6 +79,21 @@ def test_a_story_has_its_incidents(
     story: str, incidents: list[tuple[int, int, int, IncidentEnding | None]]
 ) -> None:
     assert told(*story.split()) == incidents
+
+
+@given(st.lists(st.booleans(), min_size=1, max_size=9), st.randoms(use_true_random=False))
+def test_a_spell_is_one_incident_in_whatever_order_its_runs_are_judged(
+    flagged: list[bool], random: Random
+) -> None:
+    story = [f"{hour}!" if anomalous else str(hour) for hour, anomalous in enumerate(flagged)]
+    in_order = told(*story)
+    random.shuffle(story)
+    found = sorted(told(*story))
+    assert all(one[1] < other[0] for one, other in pairwise(found))
+    assert sum(runs for _, _, runs, _ in found) == sum(flagged)
+    assert len(found) <= len(in_order)
+    for first, last, _, _ in in_order:
+        assert len([each for each in found if each[0] <= first and last <= each[1]]) == 1
 
 
 def test_a_start_in_the_future_that_is_on_record_makes_nothing_late() -> None:

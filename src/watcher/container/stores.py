@@ -210,6 +210,7 @@ class Stores(containers.DeclarativeContainer):
             watching=memory_watching,
             alerts=memory_alerts,
             deliveries=memory_deliveries,
+            queue_spells=memory_queue_spells,
         ),
         postgres=providers.Singleton(PostgresRetention, database),
     )

@@ -1,17 +1,15 @@
 """What a run can be expected to be: by its level or by its like, in the buckets that the history supports."""
 
 from calendar import monthrange
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from operator import sub
 
 from watcher.domain.anomaly import Bucket
-from watcher.domain.anomaly_points import Known, Points
+from watcher.domain.anomaly_points import Known
 from watcher.domain.anomaly_scale import medians_without_each, middle, robust_sd
-
-BUCKET_SUPPORT = 4
-"""Fewer runs do not make a bucket."""
+from watcher.domain.anomaly_times import BUCKET_SUPPORT, Partition
 
 POOL_WEIGHT = 10
 """The scale among a run's peers counts as their number, that among all runs as so many."""
@@ -46,21 +44,12 @@ class Baseline:
     on: date | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Partition:
-    """Runs that may be compared with, by bucket: every group that is large enough, and the run's own."""
-
-    bucket: Bucket
-    groups: list[list[int]]
-    own: list[int]
-
-
-def plausible(start_date: datetime, known: Known) -> list[Baseline]:
+def plausible(known: Known) -> list[Baseline]:
     """The baseline to judge by, and those that foretell nearly as well; empty if the history supports none.
 
     A baseline is a centre of steps from the level, or of the sizes themselves, in one bucket.
     """
-    found = list(_baselines(start_date, known))
+    found = list(_baselines(known))
     if not found:
         return []
     best = found[0]
@@ -78,15 +67,15 @@ def precedents(start_date: datetime, known: Known, best: Baseline) -> Iterator[B
     """
     if known.level is None:
         return
-    alike = known.alike
+    alike, times = known.alike, known.times.alike
     nearest: dict[int, int] = {}
-    for index, days in enumerate(alike.days):
-        closer = days not in nearest or alike.aside[index] < alike.aside[nearest[days]]
-        if closer and _same_place(start_date, days, flagged=alike.flags[index]):
+    for index, days in enumerate(times.days):
+        closer = days not in nearest or times.aside[index] < times.aside[nearest[days]]
+        if closer and _same_place(start_date, days, flagged=bool(alike.flags) and alike.flags[index]):
             nearest[days] = index
     for days, index in nearest.items():
         on = (start_date - timedelta(days=days)).date()
-        one = Baseline(Bucket.PRECEDENT, 0.0, best.sd, 1, 1, alike.gaps[index], on)
+        one = Baseline(Bucket.PRECEDENT, 0.0, best.sd, 1, 1, times.gaps[index], on)
         yield replace(one, centre=known.level + alike.steps[index])
         yield replace(one, centre=alike.sizes[index])
 
@@ -106,67 +95,43 @@ def _last_of_month(day: datetime) -> bool:
     return day.day == monthrange(day.year, day.month)[1]
 
 
-def _baselines(start_date: datetime, known: Known) -> Iterator[Baseline]:
-    recent, alike = known.recent, known.alike
-    if len(recent) < BUCKET_SUPPORT:
+def _baselines(known: Known) -> Iterator[Baseline]:
+    recent, alike, times = known.recent, known.alike, known.times
+    if len(recent.sizes) < BUCKET_SUPPORT:
         return
-    partitions, peers = _partitions(start_date, known)
     columns = [(0.0, recent.sizes, alike.sizes)]
     if known.level is not None:
         columns.insert(0, (known.level, recent.steps, alike.steps))
+    days, gap = len(set(times.recent.days)), middle(sorted(times.recent.gaps))
     for level, everywhere, values in columns:
         centre = middle(sorted(everywhere))
         pool = _unflagged([value - centre for value in everywhere], recent.flags)
-        own = [values[index] - centre for index in peers]
-        sd = _sd(_unflagged(own, [alike.flags[index] for index in peers]), pool)
-        gap = middle(sorted(recent.gaps))
-        yield Baseline(Bucket.ALL, level + centre, sd, len(everywhere), len(set(recent.days)), gap)
-        for partition in partitions:
-            yield _of_bucket(partition, level, values, alike, peers)
-
-
-def _partitions(start_date: datetime, known: Known) -> tuple[list[_Partition], list[int]]:
-    """The buckets that are large enough, and the runs of the same weekday class."""
-    weekday = start_date.weekday()
-    days = [age % 7 for age in known.alike.days]
-    classes = [(weekday - age) % 7 > 4 for age in days]
-    kinds: list[tuple[Bucket, Sequence[int], int]] = [
-        (Bucket.WEEKDAY_CLASS if known.slow else Bucket.HOUR_OF_WEEKDAY_CLASS, classes, weekday > 4),
-        (Bucket.WEEKDAY if known.slow else Bucket.HOUR_OF_WEEK, days, 0),
-    ]
-    if not known.slow:
-        kinds.insert(0, (Bucket.HOUR, [0] * len(days), 0))
-    partitions = []
-    for bucket, keys, mine in kinds:
-        groups: dict[int, list[int]] = defaultdict(list)
-        for index, key in enumerate(keys):
-            groups[key].append(index)
-        if len(groups[mine]) >= BUCKET_SUPPORT:
-            large = [group for group in groups.values() if len(group) >= BUCKET_SUPPORT]
-            partitions.append(_Partition(bucket, large, groups[mine]))
-    return partitions, [index for index, weekend in enumerate(classes) if weekend == (weekday > 4)]
+        own = [values[place] - centre for place in times.peers]
+        sd = _sd(_unflagged(own, _at(times.peers, alike.flags)), pool)
+        yield Baseline(Bucket.ALL, level + centre, sd, len(everywhere), days, gap)
+        for partition in times.partitions:
+            yield _of_bucket(partition, level, values, alike.flags)
 
 
 def _of_bucket(
-    partition: _Partition, level: float, values: Sequence[float], alike: Points, peers: Sequence[int]
+    partition: Partition, level: float, values: Sequence[float], flags: Sequence[bool]
 ) -> Baseline:
-    deviations: dict[int, float] = {}
+    deviations: list[float] = []
     for group in partition.groups:
-        inside = [values[index] for index in group]
-        for index, value, without in zip(group, inside, medians_without_each(inside), strict=True):
-            deviations[index] = value - without
-    pool = _unflagged(list(deviations.values()), [alike.flags[index] for index in deviations])
-    near = [index for index in peers if index in deviations]
-    own = _unflagged([deviations[index] for index in near], [alike.flags[index] for index in near])
-    members = partition.own
+        inside = [values[place] for place in group]
+        deviations += map(sub, inside, medians_without_each(inside))
+    among = _at(partition.members, flags)
+    pool = _unflagged(deviations, among)
+    own = _unflagged([deviations[place] for place in partition.near], _at(partition.near, among))
+    centre = middle(sorted([values[place] for place in partition.own]))
     return Baseline(
-        partition.bucket,
-        level + middle(sorted([values[index] for index in members])),
-        _sd(own, pool),
-        len(members),
-        len({alike.days[index] for index in members}),
-        middle(sorted([alike.gaps[index] for index in members])),
+        partition.bucket, level + centre, _sd(own, pool), len(partition.own), partition.days, partition.gap
     )
+
+
+def _at(places: Sequence[int], flags: Sequence[bool]) -> Sequence[bool]:
+    """The flags at these places; none where none is flagged."""
+    return [flags[place] for place in places] if flags else ()
 
 
 def _sd(own: Sequence[float], pool: Sequence[float]) -> float:

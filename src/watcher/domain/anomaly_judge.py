@@ -19,10 +19,11 @@ from operator import lt
 
 from watcher.domain.anomaly import AnomalyRule, Bucket, Observation, Standing, Verdict
 from watcher.domain.anomaly_baselines import Baseline, plausible, precedents
-from watcher.domain.anomaly_points import COUNTS, LINEAR, Known, known, scaled, unscaled
-from watcher.domain.anomaly_sample import RECENT_RUNS, Sample
+from watcher.domain.anomaly_points import COUNTS, LINEAR, Past, known, scaled, unscaled
+from watcher.domain.anomaly_sample import Sample
 from watcher.domain.anomaly_scale import middle
 from watcher.domain.anomaly_sentences import compared, dried_up, still_learning
+from watcher.domain.anomaly_times import Times, timed
 from watcher.domain.anomaly_zeros import drought, rarity
 
 EFFECT = 0.3
@@ -61,19 +62,26 @@ def judge(rule: AnomalyRule, start_date: datetime, value: float, sample: Sample)
 
     `value` is in the metric's unit and not negative.
     """
-    sample = _prior(start_date, sample)
-    missing = rule.minimum_executions - len(sample.recent)
+    return judged(rule, start_date, value, Past.of(rule.metric_field, _prior(start_date, sample)))
+
+
+def judged(
+    rule: AnomalyRule, start_date: datetime, value: float, past: Past, times: Times | None = None
+) -> Verdict:
+    """As `judge`, from runs of which each began before the next; `times` are those of `past.latest()`, if known."""
+    missing = rule.minimum_executions - len(past)
     if missing > 0:
         return Verdict(standing=Standing.LEARNING, sentence=still_learning(missing), missing=missing)
-    sample = Sample(sample.recent[-RECENT_RUNS:], sample.earlier)
-    history = known(rule.metric_field, start_date, sample)
-    found = plausible(start_date, history) or [_guess(rule, history, sample)]
-    bands = [_band(rule, value, history.gap, baseline) for baseline in found]
+    past = past.latest()
+    history = known(start_date, past, times or timed(start_date, past.starts, past.cuts))
+    gap = history.times.gap
+    found = plausible(history) or [_guess(rule, gap, past)]
+    bands = [_band(rule, value, gap, baseline) for baseline in found]
     if rule.metric_field in COUNTS and value <= 0:
-        return _empty(rule, start_date, max(bands, key=lambda band: band.score), sample)
+        return _empty(rule, start_date, max(bands, key=lambda band: band.score), past.sample())
     if not any(band.holds(value) for band in bands):
         calendar = precedents(start_date, history, found[0])
-        bands += [_band(rule, value, history.gap, precedent) for precedent in calendar]
+        bands += [_band(rule, value, gap, precedent) for precedent in calendar]
     return _verdict(rule, start_date, value, next((band for band in bands if band.holds(value)), bands[0]))
 
 
@@ -126,12 +134,13 @@ def _order(run: Observation) -> tuple[datetime, float, bool]:
     return run.start_date, run.value, run.flagged
 
 
-def _guess(rule: AnomalyRule, history: Known, sample: Sample) -> Baseline:
+def _guess(rule: AnomalyRule, gap: float, past: Past) -> Baseline:
     """The median of what there is, give or take a factor of e."""
-    sizes = sorted(scaled(rule.metric_field, run.value) for run in sample.recent if run.value > 0)
+    latest = range(past.cuts.first, past.cuts.end)
+    sizes = sorted([past.sizes[index] for index in latest if past.values[index] > 0])
     centre = middle(sizes) if sizes else 0.0
     sd = UNKNOWN_SD * (centre if rule.metric_field in LINEAR else 1.0)
-    return Baseline(Bucket.ALL, centre, sd, len(sample.recent), len(sample.recent), history.gap)
+    return Baseline(Bucket.ALL, centre, sd, len(latest), len(latest), gap)
 
 
 def _band(rule: AnomalyRule, value: float, gap: float, baseline: Baseline) -> _Band:

@@ -1,16 +1,20 @@
 """Judging many runs at once: from what was read of them to verdicts and incidents, without any I/O."""
 
+from bisect import bisect_left
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from itertools import groupby
+from operator import lt
 from typing import cast
 
-from watcher.domain.anomaly import MetricField, Observation
+from watcher.domain.anomaly import AnomalyRule, MetricField, Observation, Verdict
 from watcher.domain.anomaly_incident import AnomalyIncident, Course, Judged
-from watcher.domain.anomaly_judge import judge
+from watcher.domain.anomaly_judge import judge, judged
+from watcher.domain.anomaly_points import Past, sized
 from watcher.domain.anomaly_rules import AnomalyDetectionRule
-from watcher.domain.anomaly_sample import anchors, recent_limit, sampled, weeks_back
+from watcher.domain.anomaly_sample import Cuts, anchors, cut, recent_limit, weeks_back
+from watcher.domain.anomaly_times import Times, timed
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,11 @@ class Earlier:
     ids: Sequence[int] = ()
     starts: Sequence[datetime] = ()
     metrics: Mapping[MetricField, Sequence[float | None]] = field(default_factory=dict)
+    in_order: bool = field(init=False, compare=False)
+    """Whether no two began at the same instant."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "in_order", all(map(lt, self.starts, self.starts[1:])))
 
     def lacks(self, metric: MetricField) -> bool:
         """Whether some do not have the metric, so that these are not all that a rule for it asks for."""
@@ -79,28 +88,66 @@ class Earlier:
 
 @dataclass(slots=True)
 class History:
-    """What a rule knows of the earlier runs of its pipeline: those that have its metric, in order."""
+    """What a rule knows of the earlier runs of its pipeline: those that have its metric, by column and in order.
 
-    ids: list[int]
-    runs: list[Observation]
+    `sizes` are the values on the metric's scale, `empty` where some are without rows; see `Past`.
+    """
+
+    earlier: Earlier
+    values: Sequence[float]
+    flags: list[bool]
+    sizes: Sequence[float]
+    empty: bool
 
     @classmethod
     def known(cls, earlier: Earlier, metric: MetricField, flagged: Collection[int]) -> "History":
+        """Raises `ArithmeticError` or `ValueError` for values that cannot be reckoned with."""
         values = earlier.metrics.get(metric, ())
         if None in values:
             there = [index for index, value in enumerate(values) if value is not None]
             earlier = Earlier([earlier.ids[each] for each in there], [earlier.starts[each] for each in there])
             values = [values[each] for each in there]
-        flags = [each in flagged for each in earlier.ids]
-        return cls(
-            list(earlier.ids), list(map(Observation, earlier.starts, cast("Sequence[float]", values), flags))
-        )
+        known = cast("Sequence[float]", values)
+        flags = [each in flagged for each in earlier.ids] if flagged else [False] * len(earlier.ids)
+        return cls(earlier, known, flags, *sized(metric, known))
+
+    @property
+    def runs(self) -> list[Observation]:
+        return list(map(Observation, self.earlier.starts, self.values, self.flags))
+
+    def past(self, cuts: Cuts) -> Past:
+        return Past(self.earlier.starts, self.values, self.sizes, self.flags, self.empty, cuts)
 
     def flag(self, identity: int) -> None:
         """Later runs take this one for anomalous."""
-        if identity in self.ids:
-            index = self.ids.index(identity)
-            self.runs[index] = replace(self.runs[index], flagged=True)
+        if identity in self.earlier.ids:
+            self.flags[self.earlier.ids.index(identity)] = True
+
+
+@dataclass(slots=True)
+class Moment:
+    """The start of a run, and what the rules share that judge it by the same runs: all that follows from starts."""
+
+    start_date: datetime
+    _cuts: dict[tuple[int, timedelta, int], Cuts] = field(default_factory=dict)
+    _times: dict[tuple[int, timedelta, int], Times] = field(default_factory=dict)
+
+    def judged(self, rule: AnomalyRule, value: float, history: History) -> Verdict:
+        starts = history.earlier.starts
+        asked = id(starts), weeks_back(rule), rule.minimum_executions
+        if asked not in self._cuts:
+            self._cuts[asked] = cut(
+                self.start_date,
+                rule,
+                len(starts),
+                lambda instant, most: bisect_left(starts, instant, hi=most),
+            )
+        past = history.past(self._cuts[asked])
+        if not history.earlier.in_order:
+            return judge(rule, self.start_date, value, past.sample())
+        if asked not in self._times and len(past) >= rule.minimum_executions:
+            self._times[asked] = timed(self.start_date, starts, past.latest().cuts)
+        return judged(rule, self.start_date, value, past, self._times.get(asked))
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +201,9 @@ class Judging:
         for _, of_pipeline in groupby(by_pipeline, key=lambda one: one.run.pipeline_id):
             self._histories = {}
             for each in of_pipeline:
+                moment = Moment(each.run.start_date)
                 for rule in each.rules:
-                    self._judge(each.run, rule)
+                    self._judge(each.run, rule, moment)
                 yield
 
     def _history(self, rule: AnomalyDetectionRule) -> History:
@@ -166,13 +214,13 @@ class Judging:
             self._histories[rule.id] = history
         return history
 
-    def _judge(self, run: Run, rule: AnomalyDetectionRule) -> None:
+    def _judge(self, run: Run, rule: AnomalyDetectionRule, moment: Moment) -> None:
         value = run.metrics[rule.metric_field]
         if value is None:
             return
-        asked, history = rule.rule(), self._history(rule)
         try:
-            verdict = judge(asked, run.start_date, value, sampled(history.runs, run.start_date, asked))
+            history = self._history(rule)
+            verdict = moment.judged(rule.rule(), value, history)
         except (ArithmeticError, ValueError) as error:
             self.unjudged.append(Unjudged(run.id, rule.id, f"{type(error).__name__}: {error}"))
             return

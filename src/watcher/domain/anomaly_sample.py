@@ -5,7 +5,7 @@ and in those that began at its time of day on the days before.
 """
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -39,6 +39,15 @@ class Sample:
     earlier: Sequence[Sequence[Observation]] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Cuts:
+    """Where among the runs the sample is: the latest from `first` to `end`, and the stretches likewise."""
+
+    first: int
+    end: int
+    stretches: Sequence[tuple[int, int]] = ()
+
+
 def weeks_back(rule: AnomalyRule) -> timedelta:
     """The lookback in whole weeks, rounded up, so that every weekday is in it equally often."""
     return timedelta(weeks=-(-rule.lookback_days // 7))
@@ -62,17 +71,27 @@ def sampled(runs: Sequence[Observation], start_date: datetime, rule: AnomalyRule
     The latest runs within the lookback; where those are fewer than `minimum_executions`, as many as make it
     up, up to three years old: a weekly pipeline is judged by its last 30 runs, not never.
     """
-    end = bisect_left(runs, start_date, key=_start)
-    oldest = bisect_left(runs, start_date - min(MEMORY, start_date - FIRST), key=_start)
-    within = bisect_left(runs, start_date - min(weeks_back(rule), start_date - FIRST), key=_start)
+
+    def place(instant: datetime, most: int) -> int:
+        return bisect_left(runs, instant, hi=most, key=_start)
+
+    found = cut(start_date, rule, len(runs), place)
+    return Sample(runs[found.first : found.end], [runs[low:high] for low, high in found.stretches])
+
+
+def cut(start_date: datetime, rule: AnomalyRule, count: int, place: Callable[[datetime, int], int]) -> Cuts:
+    """Where what `sampled` answers is among so many runs; `place` says how many of the first began before."""
+    end = place(start_date, count)
+    oldest = place(start_date - min(MEMORY, start_date - FIRST), end)
+    within = place(start_date - min(weeks_back(rule), start_date - FIRST), end)
     first = max(oldest, min(within, end - rule.minimum_executions), end - recent_limit(rule))
-    earlier = []
+    stretches = []
     for anchor in anchors(start_date, rule):
-        beyond = bisect_left(runs, anchor, key=_start, hi=first)
-        day_before = bisect_left(runs, anchor - min(DAY, anchor - FIRST), key=_start, hi=first)
+        beyond = place(anchor, first)
+        day_before = place(anchor - min(DAY, anchor - FIRST), beyond)
         if day_before < beyond < first:
-            earlier.append(runs[max(day_before, beyond - STRETCH_RUNS) : beyond])
-    return Sample(runs[first:end], earlier)
+            stretches.append((max(day_before, beyond - STRETCH_RUNS), beyond))
+    return Cuts(first, end, stretches)
 
 
 def _start(run: Observation) -> datetime:

@@ -9,8 +9,8 @@ from math import inf, log, sqrt
 from statistics import NormalDist
 
 from watcher.domain.anomaly import Observation
-from watcher.domain.anomaly_points import DAY, HALF_HOUR
 from watcher.domain.anomaly_sample import Sample
+from watcher.domain.anomaly_times import DAY, HALF_HOUR
 
 NEW_NORMAL = 4
 """So many empty runs in a row are no longer an exception, flagged or not."""

@@ -9,6 +9,7 @@ from typing import Protocol
 from watcher.domain.errors import InvalidValue
 from watcher.domain.execution import BIGINT_LIMIT, MICROSECOND, Execution
 from watcher.domain.page import Slice
+from watcher.domain.text import PIPELINE_NAME_LIMIT, checked_text, folded, folded_part
 
 P95 = 0.95
 
@@ -131,13 +132,27 @@ class DayKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportFilter:
-    """Those that meet every given condition. Both days are inclusive; names in any spelling."""
+    """Those that meet every given condition. Both days are inclusive; names in any spelling.
+
+    Raises `InvalidValue`.
+    """
 
     pipeline_id: int | None = None
     pipeline_name: str | None = None
+    name_contains: str | None = None
     pipeline_type: str | None = None
     day_from: date | None = None
     day_to: date | None = None
+
+    def __post_init__(self) -> None:
+        if self.name_contains is not None:
+            checked_text("name_contains", self.name_contains, PIPELINE_NAME_LIMIT)
+        if self.name_contains == "":
+            raise InvalidValue("name_contains", "must not be empty")
+
+    def admits_name(self, name: str) -> bool:
+        """Whether a pipeline of this name has the wanted part in it."""
+        return self.name_contains is None or folded_part(self.name_contains) in folded(name)
 
 
 class DailyReport(Protocol):

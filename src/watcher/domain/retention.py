@@ -30,6 +30,7 @@ class Forgotten:
     total_freshness_pipeline_logs_deleted: int = 0
     total_alerts_deleted: int = 0
     total_alert_messages_deleted: int = 0
+    total_queue_spells_deleted: int = 0
 
     def __add__(self, other: "Forgotten") -> "Forgotten":
         sums = {
@@ -79,7 +80,8 @@ class Retention(Protocol):
     """What is old, and how it goes.
 
     Old is a tree of executions, from its root down, of which every one ended before an instant; a spell of stale
-    data that ended before it; and an alert and its messages. With an execution goes all that is only about it.
+    data, or of too much being pending, that ended before it; and an alert and its messages. With an execution goes
+    all that is only about it.
     """
 
     async def forget(self, before: datetime, limit: int, after: Place | None = None) -> Batch:
@@ -118,6 +120,14 @@ class Retention(Protocol):
         """How many messages there are to be forgotten once the alerts of that time are."""
         ...
 
+    async def forget_queue_spells(self, before: datetime, limit: int) -> int:
+        """Forgets up to `limit` spells of too much being pending that ended before an instant; how many there were."""
+        ...
+
+    async def forgettable_queue_spells(self, before: datetime) -> int:
+        """How many of these spells there are to be forgotten."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class CleanUp:
@@ -137,18 +147,20 @@ class CleanUp:
         now = self.clock.now()
         before = now - timedelta(days=min(retention_days, (now - FIRST).days))
         trees = await self._trees(before, batch_size, dry_run=dry_run)
-        spells, alerts, messages = [
+        spells, alerts, messages, queue_spells = [
             await forgettable(before) if dry_run else await _all(forget, before, batch_size)
             for forget, forgettable in (
                 (self.retention.forget_spells, self.retention.forgettable_spells),
                 (self.retention.forget_alerts, self.retention.forgettable_alerts),
                 (self.retention.forget_messages, self.retention.forgettable_messages),
+                (self.retention.forget_queue_spells, self.retention.forgettable_queue_spells),
             )
         ]
         return trees + Forgotten(
             total_freshness_pipeline_logs_deleted=spells,
             total_alerts_deleted=alerts,
             total_alert_messages_deleted=messages,
+            total_queue_spells_deleted=queue_spells,
         )
 
     async def _trees(self, before: datetime, batch_size: int, *, dry_run: bool) -> Forgotten:

@@ -6,9 +6,9 @@ from typing import Any
 
 from celery import bootsteps
 from celery.utils.nodenames import default_nodename
-from redis import Redis
+from redis import ConnectionPool, Redis
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 from redis.retry import Retry
 
 from watcher.adapters.bus.connection import url_of_client
@@ -19,6 +19,7 @@ WORKERS = "watcher:workers"
 PULSE_SECONDS = 5.0
 ALIVE_SECONDS = 20.0
 FORGOTTEN_SECONDS = 86_400.0
+PATIENCE_SECONDS = 5.0
 SILENT_SECONDS = 60.0
 """After which a worker that could speak to its broker is taken for hung."""
 
@@ -38,21 +39,28 @@ def silent(broker_url: str) -> float | None:
 
 
 class Presence(bootsteps.StartStopStep):
-    """A part of a worker's consumer, so that it stops when that is not connected. The broker has to be a Redis."""
+    """A part of a worker's consumer, so that it stops when that is not connected. The broker has to be a Redis.
+
+    It has one connection for as long as the consumer has, and when that breaks it has the consumer connect anew.
+    A consumer whose every message is being worked on does not listen, and would never notice by itself that its
+    broker was away: acknowledgements that failed meanwhile would count for ever as work that is being done.
+    """
 
     requires = ("celery.worker.consumer.connection:Connection",)
 
     def __init__(self, parent: Any, **_: Any) -> None:
         self._name = parent.hostname
         self._timer: Any = None
-        self._redis = Redis.from_url(
+        self._connections = ConnectionPool.from_url(
             url_of_client(parent.app.conf.broker_url),
-            socket_timeout=1,
-            socket_connect_timeout=1,
-            retry=Retry(NoBackoff(), 1),  # for a connection that broke while nobody used it
+            socket_timeout=PATIENCE_SECONDS,
+            socket_connect_timeout=PATIENCE_SECONDS,
+            retry=Retry(NoBackoff(), 0),
         )
+        self._connection: Any = None
 
     def start(self, parent: Any) -> None:
+        self._connection = self._connections.make_connection()
         self._say()
         self._timer = parent.timer.call_repeatedly(PULSE_SECONDS, self._say)
 
@@ -60,20 +68,28 @@ class Presence(bootsteps.StartStopStep):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        if self._connection is not None:
+            self._connection.disconnect()
+            self._connection = None
 
     def shutdown(self, parent: Any) -> None:
         self.stop(parent)
+        self._connection = self._connections.make_connection()
         try:
-            self._redis.zrem(WORKERS, self._name)
+            self._tell("ZREM", WORKERS, self._name)
         except (RedisError, OSError) as error:
             log.info("This worker could not say that it ends: %s", type(error).__name__)
+        self.stop(parent)
 
     def _say(self) -> None:
+        """Raises what Celery takes for the loss of the broker, where it does not answer."""
         now = time()
         try:
-            with self._redis.pipeline(transaction=False) as pipeline:
-                pipeline.zadd(WORKERS, {self._name: now})
-                pipeline.zremrangebyscore(WORKERS, 0, now - FORGOTTEN_SECONDS)
-                pipeline.execute()
-        except (RedisError, OSError) as error:
-            log.info("This worker could not say that it lives: %s", type(error).__name__)
+            self._tell("ZADD", WORKERS, now, self._name)
+            self._tell("ZREMRANGEBYSCORE", WORKERS, 0, now - FORGOTTEN_SECONDS)
+        except ResponseError as error:
+            log.info("This worker could not say that it lives: %s", error)
+
+    def _tell(self, *command: str | float) -> None:
+        self._connection.send_command(*command)
+        self._connection.read_response()

@@ -10,8 +10,8 @@ from watcher.adapters.memory.executions import MemoryExecutions
 from watcher.adapters.memory.executions import place as in_order
 from watcher.adapters.memory.pipelines import MemoryPipelines
 from watcher.adapters.memory.watching import Watching
-from watcher.domain.anomaly import MetricField
-from watcher.domain.anomaly_incident import AnomalyIncident, Course, IncidentEnding
+from watcher.domain.anomaly import MetricField, Standing
+from watcher.domain.anomaly_incident import AnomalyIncident, Course, IncidentEnding, Mark
 from watcher.domain.anomaly_judging import Earlier, Entry, Judging, Run, Source, Waiting
 from watcher.domain.anomaly_results import (
     AnomaliesJudged,
@@ -42,13 +42,14 @@ class MemoryAnomalyResults:
             log.error("%s", failure)
         opened, ended = [], []
         identities = {}
+        before = {each.id for each in self._watching.incidents.values() if each.ended_at is not None}
         for key, incident in judging.incidents.items():
             identity = next(self._watching.incident_ids) if key < 0 else key
             identities[key] = identity
             kept = replace(incident, id=identity)
             self._watching.incidents[identity] = kept
             opened += [kept] if key < 0 else []
-            ended += [] if kept.ended_at is None else [kept]
+            ended += [kept] if kept.ended_at is not None and key not in before else []
         for entry in judging.entries:
             self._keep(entry, identities, now)
         for rule_id, course in judging.courses.items():
@@ -77,13 +78,27 @@ class MemoryAnomalyResults:
     def _judged(self, waiting: Sequence[Waiting], now: datetime) -> Judging:
         rules = {rule.id: rule for each in waiting for rule in each.rules}
         sources = {rule.id: self._source(rule) for rule in rules.values()}
-        courses = {
-            each: Course(self._watching.judged_to.get(each), self._watching.lasting(each)) for each in rules
-        }
+        courses = {each: self._course(each) for each in rules}
         judging = Judging(sources, courses, now)
         for _ in judging.proceeds(waiting):
             pass
         return judging
+
+    def _course(self, rule_id: int) -> Course:
+        course = Course(self._watching.judged_to.get(rule_id))
+        course.knows(
+            [
+                Mark(
+                    each.start_date,
+                    each.pipeline_execution_id,
+                    self._watching.incident_of[each.id] if each.flagged else None,
+                )
+                for each in self._watching.results.values()
+                if each.rule_id == rule_id and each.standing is not Standing.LEARNING
+            ],
+            [each for each in self._watching.incidents.values() if each.rule_id == rule_id],
+        )
+        return course
 
     def _source(self, rule: AnomalyDetectionRule) -> Source:
         runs = sorted(

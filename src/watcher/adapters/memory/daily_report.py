@@ -39,6 +39,7 @@ class MemoryDailyReport:
         return (
             wanted.pipeline_id in (None, key.pipeline_id)
             and (wanted.pipeline_name is None or name_key(wanted.pipeline_name) == pipeline.key())
+            and wanted.admits_name(pipeline.name)
             and (wanted.pipeline_type is None or name_key(wanted.pipeline_type) == kind.key())
             and (wanted.day_from is None or key.day >= wanted.day_from)
             and (wanted.day_to is None or key.day <= wanted.day_to)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime
+from itertools import count
 
 from watcher.domain.queues import QueuesChecked, QueueSpell, QueueState
 
@@ -11,6 +12,7 @@ class MemoryQueueSpells:
 
     def __init__(self) -> None:
         self.rows: list[QueueSpell] = []
+        self._ids = count(1)
 
     async def record(self, state: QueueState, pending: int, now: datetime) -> QueuesChecked:
         opened, ended = None, None
@@ -18,6 +20,15 @@ class MemoryQueueSpells:
         if last is not None and last.state is not state:
             ended = self.rows[-1] = replace(last, ended_at=max(now, last.opened_at))
         if state is not QueueState.OK and (last is None or ended is not None):
-            opened = QueueSpell(id=len(self.rows) + 1, state=state, pending=pending, opened_at=now)
+            opened = QueueSpell(id=next(self._ids), state=state, pending=pending, opened_at=now)
             self.rows.append(opened)
         return QueuesChecked(opened, ended)
+
+    def ended_before(self, before: datetime) -> int:
+        """How many ended before an instant: the first ones, as one begins after the other has ended."""
+        return sum(spell.ended_at is not None and spell.ended_at < before for spell in self.rows)
+
+    def forget(self, before: datetime, limit: int) -> int:
+        gone = min(limit, self.ended_before(before))
+        del self.rows[:gone]
+        return gone

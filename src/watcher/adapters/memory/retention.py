@@ -7,6 +7,7 @@ from watcher.adapters.memory.alerts import MemoryAlerts
 from watcher.adapters.memory.deliveries import MemoryDeliveries
 from watcher.adapters.memory.executions import MemoryExecutions, place
 from watcher.adapters.memory.late_runs import MemoryLateRuns
+from watcher.adapters.memory.queue_spells import MemoryQueueSpells
 from watcher.adapters.memory.stale_spells import MemoryStaleSpells
 from watcher.adapters.memory.watching import Watching
 from watcher.domain.execution import Execution
@@ -25,11 +26,13 @@ class MemoryRetention:
         watching: Watching,
         alerts: MemoryAlerts,
         deliveries: MemoryDeliveries,
+        queue_spells: MemoryQueueSpells,
     ) -> None:
         self._watching = watching
         self._executions = executions
         self._late_runs = late_runs
         self._stale_spells = stale_spells
+        self._queue_spells = queue_spells
         self._alerts, self._deliveries = alerts, deliveries
 
     async def forget(self, before: datetime, limit: int, after: Place | None = None) -> Batch:
@@ -65,6 +68,12 @@ class MemoryRetention:
     async def forgettable_messages(self, before: datetime) -> int:
         going = {row.id for row in self._alerts.ended_before(before)}
         return len(self._messages(before, self._alerts.told_in(but=going)))
+
+    async def forget_queue_spells(self, before: datetime, limit: int) -> int:
+        return self._queue_spells.forget(before, limit)
+
+    async def forgettable_queue_spells(self, before: datetime) -> int:
+        return self._queue_spells.ended_before(before)
 
     def _messages(self, before: datetime, needed: set[int | None]) -> Sequence[int]:
         return [

@@ -4,17 +4,17 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import cast
 
 import asyncpg
 
+from watcher.adapters.postgres.anomaly_incidents import before, inactive, kept
 from watcher.adapters.postgres.database import Transaction
 from watcher.adapters.postgres.queries import load
 from watcher.domain.anomaly import MetricField
-from watcher.domain.anomaly_incident import AnomalyIncident, Course, IncidentEnding
+from watcher.domain.anomaly_incident import Course
 from watcher.domain.anomaly_judging import Earlier, Judging, Look, Run, Source, Waiting
 from watcher.domain.anomaly_results import AnomaliesJudged
 from watcher.domain.anomaly_rules import AnomalyDetectionRule
@@ -38,30 +38,35 @@ Key = tuple[int, MetricField | None]
 async def judge(transaction: Transaction, limit: int, now: datetime) -> AnomaliesJudged:
     """`AnomalyResults.judge`."""
     await transaction.in_order()
-    claimed = [row[0] for row in await transaction.rows(SQL["claim"], limit=limit, window=WINDOW)]
-    taken = await transaction.rows(SQL["taken"], ids=claimed) if claimed else []
+    taken = await _taken(transaction, limit)
     if not taken:
         left = await transaction.row(SQL["left"])
         if left is not None and left["pending"]:
             raise StoreBusy("all that is to be judged is with others just now")
-        inactive = await transaction.rows(SQL["inactive"], now=now)
-        return AnomaliesJudged(0, (), [incident_of(row) for row in inactive])
+        return AnomaliesJudged(0, (), await inactive(transaction, now))
     rule_ids = sorted({rule_id for row in taken for rule_id in row["rule_ids"]})
     rows = await transaction.rows(SQL["rules"], ids=rule_ids)
     courses = {row["id"]: Course(row["judged_to"]) for row in rows}
     rules = {row["id"]: _rule(row) for row in rows}
     waiting = [_waiting(row, rules) for row in taken]
-    for row in await transaction.rows(SQL["lasting"], rule_ids=list(courses)) if courses else []:
-        courses[row["rule_id"]].lasting = incident_of(row)
+    over = await before(transaction, waiting, courses, now) if courses else ()
     judging = Judging(await _sources(transaction, waiting), courses, now)
     for turn, _ in enumerate(judging.proceeds(waiting), start=1):
         if turn % TURN == 0:
             await asyncio.sleep(0)
     for each in judging.unjudged:
         log.error("%s", each)
-    identities, opened, ended = await _kept(transaction, judging.incidents)
+    identities, opened, ended = await kept(transaction, judging.incidents)
     await _write(transaction, judging, [row["id"] for row in taken], identities)
-    return AnomaliesJudged(len(taken), opened, ended)
+    return AnomaliesJudged(len(taken), opened, [each for each in ended if each.id not in over])
+
+
+async def _taken(transaction: Transaction, limit: int) -> list[asyncpg.Record]:
+    """The runs to be judged, of pipelines that are held from now on."""
+    claimed = {row["pipeline_id"] for row in await transaction.rows(SQL["claim"], limit=limit, window=WINDOW)}
+    if not claimed:
+        return []
+    return await transaction.rows(SQL["taken"], pipeline_ids=sorted(claimed), limit=limit, window=WINDOW)
 
 
 def _rule(row: asyncpg.Record) -> AnomalyDetectionRule:
@@ -152,49 +157,6 @@ async def _flagged(transaction: Transaction, found: Mapping[int, Earlier]) -> Ma
     return flagged
 
 
-async def _kept(
-    transaction: Transaction, incidents: Mapping[int, AnomalyIncident]
-) -> tuple[dict[int, int], list[AnomalyIncident], list[AnomalyIncident]]:
-    """Writes the incidents, those that were there first; their ids, which were opened and which ended."""
-    known = [incident for incident in incidents.values() if incident.id > 0]
-    new = [incident for incident in incidents.values() if incident.id < 0]
-    identities = {incident.id: incident.id for incident in known}
-    if known:
-        await transaction.rows(
-            SQL["change_incidents"],
-            ids=[each.id for each in known],
-            last_execution_ids=[each.last_execution_id for each in known],
-            last_starts=[each.last_start for each in known],
-            runs=[each.runs for each in known],
-            ended_ats=[each.ended_at for each in known],
-            endings=[each.ending for each in known],
-        )
-    if new:
-        rows = await transaction.rows(
-            SQL["open_incidents"],
-            rule_ids=[each.rule_id for each in new],
-            pipeline_ids=[each.pipeline_id for each in new],
-            metric_fields=[each.metric_field.value for each in new],
-            opened_ats=[each.opened_at for each in new],
-            first_execution_ids=[each.first_execution_id for each in new],
-            first_starts=[each.first_start for each in new],
-            last_execution_ids=[each.last_execution_id for each in new],
-            last_starts=[each.last_start for each in new],
-            runs=[each.runs for each in new],
-            sentences=[each.sentence for each in new],
-            ended_ats=[each.ended_at for each in new],
-            endings=[each.ending for each in new],
-        )
-        given = {(row["rule_id"], row["first_execution_id"]): row["id"] for row in rows}
-        identities |= {each.id: given[each.rule_id, each.first_execution_id] for each in new}
-    written = [replace(each, id=identities[each.id]) for each in (*known, *new)]
-    return (
-        identities,
-        written[len(known) :],
-        [each for each in written if each.ended_at is not None],
-    )
-
-
 async def _write(
     transaction: Transaction, judging: Judging, taken: Sequence[int], identities: Mapping[int, int]
 ) -> None:
@@ -226,11 +188,3 @@ async def _write(
             None if entry.incident_id is None else identities[entry.incident_id] for entry in judging.entries
         ],
     )
-
-
-def incident_of(row: asyncpg.Record) -> AnomalyIncident:
-    """The incident of a row that has the columns of one."""
-    values = dict(row)
-    values["metric_field"] = MetricField(row["metric_field"])
-    values["ending"] = None if row["ending"] is None else IncidentEnding(row["ending"])
-    return AnomalyIncident(**values)

@@ -5,7 +5,8 @@ from datetime import datetime
 
 import asyncpg
 
-from watcher.adapters.postgres.anomaly_judging import incident_of, judge
+from watcher.adapters.postgres.anomaly_incidents import incident_of
+from watcher.adapters.postgres.anomaly_judging import judge
 from watcher.adapters.postgres.database import Database
 from watcher.adapters.postgres.queries import Query, load
 from watcher.domain.anomaly import Bucket, MetricField, Standing

@@ -39,6 +39,7 @@ class PostgresDailyReport:
                 SQL["page"],
                 known_to=known["known_to"] if known else 0,
                 pipeline_id=wanted.pipeline_id,
+                named=await _named(snapshot, wanted),
                 name_key=None if wanted.pipeline_name is None else name_key(wanted.pipeline_name),
                 type_key=None if wanted.pipeline_type is None else name_key(wanted.pipeline_type),
                 day_from=_number(wanted.day_from or date.min),
@@ -95,6 +96,13 @@ async def keep(transaction: Transaction, days: Iterable[asyncpg.Record], *, shru
         if shrunk:
             await transaction.replan()
             await transaction.rows(SQL["drop_empty"], **columns)
+
+
+async def _named(snapshot: Transaction, wanted: ReportFilter) -> Sequence[int] | None:
+    """The pipelines with the wanted part in their name, which only the domain can tell; None where none is wanted."""
+    if wanted.name_contains is None:
+        return None
+    return [row["id"] for row in await snapshot.rows(SQL["names"]) if wanted.admits_name(row["name"])]
 
 
 def _number(day: date) -> int:

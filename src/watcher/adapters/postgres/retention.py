@@ -89,6 +89,14 @@ class PostgresRetention:
         row = await self._database.row(SQL["old_messages"], before=before)
         return int(row["messages"]) if row else 0
 
+    async def forget_queue_spells(self, before: datetime, limit: int) -> int:
+        row = await self._database.row(SQL["delete_queue_spells"], before=before, limit=limit)
+        return int(row["gone"]) if row else 0
+
+    async def forgettable_queue_spells(self, before: datetime) -> int:
+        row = await self._database.row(SQL["old_queue_spells"], before=before)
+        return int(row["spells"]) if row else 0
+
     async def _found(
         self, before: datetime, limit: int, after: Place | None
     ) -> tuple[Sequence[int], Place | None]:

@@ -26,7 +26,13 @@ Open = Annotated[
 
 def rule_router(watcher: Watcher) -> APIRouter:
     routes = APIRouter(tags=["Anomalies"])
+    _declares_rules(routes, watcher)
+    _lists_rules(routes, watcher)
+    _changes_rules(routes, watcher)
+    return routes
 
+
+def _declares_rules(routes: APIRouter, watcher: Watcher) -> None:
     @routes.post(
         "/anomaly_detection_rule",
         status_code=201,
@@ -41,6 +47,8 @@ def rule_router(watcher: Watcher) -> APIRouter:
         declared = await watcher.declare_anomaly_rule(body.rule())
         return Answer(b'{"id":%d}' % declared.id, 201 if declared.created else 200)
 
+
+def _lists_rules(routes: APIRouter, watcher: Watcher) -> None:
     @routes.get(
         "/anomaly_detection_rule", response_model=list[AnomalyDetectionRule], responses=documented(422)
     )
@@ -61,6 +69,8 @@ def rule_router(watcher: Watcher) -> APIRouter:
     async def get_anomaly_rule(id: Id) -> Response:
         return Answer(encoded(await watcher.anomaly_rules.get(id)))
 
+
+def _changes_rules(routes: APIRouter, watcher: Watcher) -> None:
     @routes.patch(
         "/anomaly_detection_rule",
         response_model=AnomalyDetectionRule,
@@ -70,13 +80,17 @@ def rule_router(watcher: Watcher) -> APIRouter:
         """Changes the fields that the body names. A rule that is no longer active ends its incident."""
         return Answer(encoded(await watcher.change_anomaly_rule(*body.change())))
 
-    return routes
-
 
 def result_router(watcher: Watcher) -> APIRouter:
     """What rules found."""
     routes = APIRouter(tags=["Anomalies"])
+    _lists_results(routes, watcher)
+    _lists_incidents(routes, watcher)
+    _takes_back(routes, watcher)
+    return routes
 
+
+def _lists_results(routes: APIRouter, watcher: Watcher) -> None:
     @routes.get(
         "/anomaly_detection_result", response_model=list[AnomalyDetectionResult], responses=documented(422)
     )
@@ -96,6 +110,8 @@ def result_router(watcher: Watcher) -> APIRouter:
         rows = await watcher.anomaly_results.page(wanted, Page(limit, after))
         return paged(request, rows, rows.items[-1].id if rows.items else None)
 
+
+def _lists_incidents(routes: APIRouter, watcher: Watcher) -> None:
     @routes.get("/anomaly_incident", response_model=list[AnomalyIncident], responses=documented(422))
     async def list_anomaly_incidents(
         request: Request,
@@ -110,10 +126,10 @@ def result_router(watcher: Watcher) -> APIRouter:
         rows = await watcher.anomaly_results.incidents(wanted, Page(limit, after))
         return paged(request, rows, rows.items[-1].id if rows.items else None)
 
+
+def _takes_back(routes: APIRouter, watcher: Watcher) -> None:
     @routes.post("/unflag_anomaly", status_code=204, responses=documented(404, *BODY_PROBLEMS))
     async def unflag_anomaly(body: UnflagBody) -> Response:
         """Says that a flagged run was all right: it counts in baselines again."""
         await watcher.unflag_anomaly(body.pipeline_id, body.pipeline_execution_id, body.metric_field)
         return NO_CONTENT
-
-    return routes

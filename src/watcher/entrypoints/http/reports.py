@@ -33,6 +33,15 @@ def router(watcher: Watcher) -> APIRouter:
                 max_length=PIPELINE_NAME_LIMIT, pattern=NO_NUL, description="Only the pipeline of this name."
             ),
         ] = None,
+        name_contains: Annotated[
+            str | None,
+            Query(
+                min_length=1,
+                max_length=PIPELINE_NAME_LIMIT,
+                pattern=NO_NUL,
+                description="Only pipelines with this in their name, in upper or lower case.",
+            ),
+        ] = None,
         pipeline_type: Annotated[
             str | None,
             Query(max_length=TYPE_NAME_LIMIT, pattern=NO_NUL, description="Only pipelines of this type."),
@@ -52,6 +61,7 @@ def router(watcher: Watcher) -> APIRouter:
         wanted = ReportFilter(
             pipeline_id=pipeline_id,
             pipeline_name=name,
+            name_contains=name_contains,
             pipeline_type=pipeline_type,
             day_from=day_from,
             day_to=day_to,

@@ -1,8 +1,8 @@
 -- name: claim
--- The runs that have waited longest, of pipelines that nobody else judges just now: whoever holds the first rule of
--- a pipeline judges its runs, until the transaction ends. Looks no further than `window`. What it answers may have
--- been judged since it was read; only what `taken` still finds has not.
-SELECT w.pipeline_execution_id
+-- The pipelines whose runs have waited longest and which nobody else judges just now: whoever holds the first rule of
+-- a pipeline judges its runs, until the transaction ends. Looks no further than `window`. A pipeline that is let go
+-- while this looks is held from there on; which of its runs still wait, and which are the first, `taken` sees.
+SELECT r.pipeline_id
 FROM (
     SELECT p.pipeline_execution_id, p.pipeline_id
     FROM anomaly_pending AS p
@@ -23,44 +23,25 @@ FOR NO KEY UPDATE OF r SKIP LOCKED;
 -- name: left
 SELECT EXISTS (SELECT FROM anomaly_pending) AS pending;
 
--- name: inactive
--- Ends what lasts of pipelines that are not active any more; answers these incidents. One that somebody changes just
--- now is left to the next time, so this waits for nobody.
-WITH over AS MATERIALIZED (
-    SELECT i.id
-    FROM anomaly_incident AS i
-    CROSS JOIN LATERAL (
-        SELECT w.active
-        FROM pipeline AS w
-        WHERE w.id = i.pipeline_id
-        -- Looked up one by one: without this the planner might rather read all pipelines.
-        OFFSET 0
-    ) AS p
-    WHERE i.ended_at IS NULL AND NOT p.active
-    FOR NO KEY UPDATE OF i SKIP LOCKED
-),
-ended AS (
-    UPDATE anomaly_incident AS i
-    SET ended_at = GREATEST(:now, i.opened_at),
-        ending = 'inactive'
-    FROM over AS o
-    WHERE i.id = o.id
-    RETURNING
-        -- include: incident
-)
-SELECT
-    -- include: incident
-FROM ended AS i
-ORDER BY i.id;
-
 -- name: taken
--- The claimed runs that still wait, kept from being cleaned up until the verdict is there. What somebody cleans up
+-- The runs of the claimed pipelines that have waited longest, as of now that nobody else judges them: of no pipeline
+-- one before those that wait longer. Kept from being cleaned up until the verdict is there; what somebody cleans up
 -- just now is left out.
 SELECT e.id, e.pipeline_id, e.start_date, e.duration_seconds, e.inserts, e.updates, e.soft_deletes, e.total_rows,
     e.throughput, p.rule_ids, (SELECT w.active FROM pipeline AS w WHERE w.id = e.pipeline_id) AS active
-FROM anomaly_pending AS p
+FROM (
+    SELECT w.pipeline_execution_id, w.rule_ids
+    FROM (
+        SELECT o.pipeline_execution_id, o.pipeline_id, o.rule_ids
+        FROM anomaly_pending AS o
+        ORDER BY o.pipeline_execution_id
+        LIMIT :window
+    ) AS w
+    WHERE w.pipeline_id = ANY(:pipeline_ids::BIGINT[])
+    ORDER BY w.pipeline_execution_id
+    LIMIT :limit
+) AS p
 INNER JOIN pipeline_execution AS e ON e.id = p.pipeline_execution_id
-WHERE p.pipeline_execution_id = ANY(:ids::BIGINT[])
 ORDER BY e.id
 FOR KEY SHARE OF e SKIP LOCKED;
 
@@ -69,15 +50,6 @@ SELECT r.id, r.pipeline_id, r.metric_field, r.z_threshold, r.lookback_days, r.mi
     r.created_at, r.updated_at, r.judged_to
 FROM anomaly_detection_rule AS r
 WHERE r.id = ANY(:ids::BIGINT[]) AND r.active;
-
--- name: lasting
--- The open incidents of rules, held so that cleaning up leaves alone what goes on.
-SELECT
-    -- include: incident
-FROM anomaly_incident AS i
-WHERE i.rule_id = ANY(:rule_ids::BIGINT[]) AND i.ended_at IS NULL
-ORDER BY i.id
-FOR NO KEY UPDATE;
 
 -- name: sample
 -- The earlier runs that are asked for, each once for a pipeline, see `Look` and `sampled` of the domain. Every look
@@ -195,37 +167,6 @@ CROSS JOIN LATERAL (
         AND r.standing = 'anomalous' AND r.unflagged_at IS NULL
 ) AS f;
 
--- name: change_incidents
-UPDATE anomaly_incident AS i
-SET last_execution_id = c.last_execution_id,
-    last_start = c.last_start,
-    runs = c.runs,
-    ended_at = c.ended_at,
-    ending = c.ending
-FROM unnest(
-    :ids::BIGINT[], :last_execution_ids::BIGINT[], :last_starts::TIMESTAMPTZ[], :runs::BIGINT[],
-    :ended_ats::TIMESTAMPTZ[], :endings::TEXT[]
-) AS c (id, last_execution_id, last_start, runs, ended_at, ending)
-WHERE i.id = c.id;
-
--- name: open_incidents
-INSERT INTO anomaly_incident (
-    rule_id, pipeline_id, metric_field, opened_at, first_execution_id, first_start, last_execution_id, last_start,
-    runs, sentence, ended_at, ending
-)
-SELECT i.rule_id, i.pipeline_id, i.metric_field, i.opened_at, i.first_execution_id, i.first_start,
-    i.last_execution_id, i.last_start, i.runs, i.sentence, i.ended_at, i.ending
-FROM unnest(
-    :rule_ids::BIGINT[], :pipeline_ids::BIGINT[], :metric_fields::TEXT[], :opened_ats::TIMESTAMPTZ[],
-    :first_execution_ids::BIGINT[], :first_starts::TIMESTAMPTZ[], :last_execution_ids::BIGINT[],
-    :last_starts::TIMESTAMPTZ[], :runs::BIGINT[], :sentences::TEXT[], :ended_ats::TIMESTAMPTZ[], :endings::TEXT[]
-) WITH ORDINALITY AS i (
-    rule_id, pipeline_id, metric_field, opened_at, first_execution_id, first_start, last_execution_id, last_start,
-    runs, sentence, ended_at, ending, position
-)
-ORDER BY i.position
-RETURNING id, rule_id, first_execution_id;
-
 -- name: write
 -- Records the verdicts, how far each rule has come, and that these runs wait no more.
 WITH done AS (
@@ -255,7 +196,3 @@ FROM unnest(
 )
 ORDER BY v.position
 ON CONFLICT (pipeline_execution_id, rule_id) DO NOTHING;
-
--- name: incident
-i.id, i.rule_id, i.pipeline_id, i.metric_field, i.opened_at, i.first_execution_id, i.first_start,
-i.last_execution_id, i.last_start, i.runs, i.sentence, i.ended_at, i.ending

@@ -2,6 +2,11 @@
 SELECT known_to
 FROM report_upkeep;
 
+-- name: names
+-- How a name is folded the database does not know: whose name has a part in it is for the domain to say.
+SELECT p.id, p.name
+FROM pipeline AS p;
+
 -- name: page
 -- Kept days as they are where they are known to be true, the others computed from their runs. `known_to` is read
 -- in the same snapshot before: the planner has to know it to see that few runs lie beyond. Days are given as their
@@ -63,6 +68,7 @@ ORDER BY told.day DESC, told.pipeline_id;
 INNER JOIN pipeline AS w ON w.id = d.pipeline_id
 INNER JOIN pipeline_type AS t ON t.id = w.pipeline_type_id
 WHERE (:pipeline_id::BIGINT IS NULL OR w.id = :pipeline_id)
+    AND (:named::BIGINT[] IS NULL OR w.id = ANY(:named))
     AND (:name_key::BYTEA IS NULL OR w.name_key = :name_key)
     AND (:type_key::BYTEA IS NULL OR t.name_key = :type_key)
     AND d.day >= DATE '0001-01-01' + :day_from::INTEGER

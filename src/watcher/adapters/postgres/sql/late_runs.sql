@@ -2,11 +2,20 @@
 -- Records each run that is late and not on record yet, by the rule `judged` of the domain, and the end of those
 -- that were recorded while they ran. Answers what it wrote, `found` where the run is new. Reads the runs that can be
 -- late: what runs for a minute or more, however long ago it began, and what ran so long and ended since `since`.
--- Written by ascending id, so that two such statements never wait for each other in a circle.
-WITH over AS MATERIALIZED (
+-- Written by ascending id, so that two such statements never wait for each other in a circle. What belongs to a run
+-- is looked up by itself (`OFFSET 0`): by its guesses the planner would read all pipelines for a few of them.
+WITH once AS MATERIALIZED (
+    -- include: planned
+),
+over AS MATERIALIZED (
     SELECT l.id, e.end_date, e.completed_successfully
     FROM timeliness_pipeline_execution_log AS l
-    INNER JOIN pipeline_execution AS e ON e.id = l.pipeline_execution_id
+    CROSS JOIN LATERAL (
+        SELECT r.end_date, r.completed_successfully
+        FROM pipeline_execution AS r
+        WHERE r.id = l.pipeline_execution_id
+        OFFSET 0
+    ) AS e
     WHERE l.end_date IS NULL AND e.end_date IS NOT NULL
     ORDER BY l.id
     FOR NO KEY UPDATE OF l
@@ -32,7 +41,12 @@ long AS (
 late AS MATERIALIZED (
     SELECT r.*, c.number, c.datepart, p.timeliness_number IS NOT NULL AS own, d.due_at
     FROM long AS r
-    INNER JOIN pipeline AS p ON p.id = r.pipeline_id
+    CROSS JOIN LATERAL (
+        SELECT w.pipeline_type_id, w.timeliness_number, w.timeliness_datepart
+        FROM pipeline AS w
+        WHERE w.id = r.pipeline_id AND w.active AND NOT w.mute_timeliness_check
+        OFFSET 0
+    ) AS p
     INNER JOIN pipeline_type AS t ON t.id = p.pipeline_type_id
     CROSS JOIN LATERAL (
         SELECT
@@ -40,9 +54,7 @@ late AS MATERIALIZED (
             COALESCE(p.timeliness_datepart, t.timeliness_datepart) AS datepart
     ) AS c
     CROSS JOIN LATERAL (SELECT span_end(r.start_date, c.number, c.datepart) AS due_at) AS d
-    WHERE p.active AND NOT p.mute_timeliness_check AND NOT t.mute_timeliness_check
-        AND d.due_at < COALESCE(r.end_date, :now)
-        AND NOT EXISTS (SELECT FROM timeliness_pipeline_execution_log AS l WHERE l.pipeline_execution_id = r.id)
+    WHERE NOT t.mute_timeliness_check AND d.due_at < COALESCE(r.end_date, :now)
 ),
 found AS (
     INSERT INTO timeliness_pipeline_execution_log AS l (
@@ -52,6 +64,10 @@ found AS (
     SELECT r.id, r.pipeline_id, r.start_date, r.due_at, :now, r.end_date, r.number, r.datepart, r.own,
         r.completed_successfully
     FROM late AS r
+    CROSS JOIN once
+    WHERE NOT EXISTS (
+            SELECT FROM timeliness_pipeline_execution_log AS o WHERE o.pipeline_execution_id = r.id OFFSET 0
+        )
     ORDER BY r.id
     ON CONFLICT (pipeline_execution_id) DO NOTHING
     RETURNING TRUE AS found,
@@ -61,6 +77,11 @@ SELECT l.found,
     -- include: columns
 FROM (SELECT f.* FROM found AS f UNION ALL SELECT e.* FROM ended AS e) AS l
 ORDER BY l.id;
+
+-- name: planned
+    -- The statement is planned for its values. What follows is not: else each check of a foreign key were planned
+    -- anew.
+    SELECT set_config('plan_cache_mode', 'force_generic_plan', TRUE) AS mode
 
 -- name: checked_to
 SELECT u.checked_to

@@ -188,3 +188,26 @@ WHERE m.created_at < :before
     AND NOT EXISTS (
         SELECT FROM alert AS a WHERE a.opened_in = m.id AND (a.ended_at IS NULL OR a.ended_at >= :before)
     );
+
+-- name: delete_queue_spells
+-- One spell begins after the other has ended, so those that began first are those that ended first.
+WITH gone AS (
+    DELETE FROM queue_spell
+    WHERE id = ANY(ARRAY(
+        SELECT s.id
+        FROM queue_spell AS s
+        WHERE s.opened_at < :before AND s.ended_at < :before
+        ORDER BY s.opened_at
+        LIMIT :limit
+        FOR UPDATE SKIP LOCKED
+    ))
+    RETURNING id
+)
+
+SELECT count(*) AS gone
+FROM gone;
+
+-- name: old_queue_spells
+SELECT count(*) AS spells
+FROM queue_spell
+WHERE opened_at < :before AND ended_at < :before;
