@@ -140,6 +140,11 @@ SELECT 'warning', n, t.opened_at, CASE WHEN n < 20000 THEN t.opened_at END
 FROM generate_series(1, 20000) AS n,
     LATERAL (SELECT '2026-01-01'::TIMESTAMPTZ + n * INTERVAL '1 minute' AS opened_at) AS t;
 
+INSERT INTO error_spell (source, total, failed, window_seconds, opened_at, ended_at)
+SELECT 'requests', 100, 20, 300, TIMESTAMPTZ '2026-03-01' - n * INTERVAL '1 hour',
+    TIMESTAMPTZ '2026-03-01' - n * INTERVAL '1 hour' + INTERVAL '10 minutes'
+FROM generate_series(1, 5000) AS n;
+
 -- Most spells of stale data were told, by 200 messages to two channels each; a hundred are still to be delivered.
 INSERT INTO alert_message (id, kind, severity, ending, title, text, created_at)
 SELECT n, 'freshness', 'warning', FALSE, 'stale', '', '2026-01-01'::TIMESTAMPTZ + n * INTERVAL '1 hour'

@@ -2,11 +2,12 @@
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 
 import asyncpg
 
 from tests.integration.conftest import Serve
-from tests.integration.programs import until
+from tests.integration.programs import Program, until
 from tests.integration.receivers import WebServer, listening
 from tests.integration.test_http_alerts import SCHEMES, begin_alerting
 from tests.server import execute, fetch
@@ -17,11 +18,22 @@ LATER = "UPDATE error_slot SET began_at = began_at - INTERVAL '1 hour'"
 
 def test_a_spike_of_5xx_is_told_and_that_it_is_over(serve: Serve, fresh_database: str) -> None:
     web = WebServer()
-    settings = {"alert_channels": f"name=hook url={web.url()}", "alert_schemes": SCHEMES, "error_least": "6"}
+
+    def server(**settings: str) -> AbstractContextManager[Program]:
+        channel = f"name=hook url={web.url()}"
+        return serve(
+            fresh_database,
+            alert_channels=channel,
+            alert_schemes=SCHEMES,
+            error_least="6",
+            **settings,
+            ready=True,
+        )
+
     begin_alerting(fresh_database)
     with listening(web):
         with (
-            serve(fresh_database, ready=True, workers="2", database_timeout="2", **settings) as api,
+            server(workers="2", database_timeout="2") as api,
             api.client() as client,
         ):
             for _ in range(5):
@@ -47,7 +59,7 @@ def test_a_spike_of_5xx_is_told_and_that_it_is_over(serve: Serve, fresh_database
             assert set(asyncio.run(locked())) == {503}
             until(lambda: "Many requests fail" in web.titles(), SECONDS, "the spike is told")
         asyncio.run(execute(fresh_database, LATER))
-        with serve(fresh_database, ready=True, workers="1", **settings):
+        with server(workers="1"):
             over = "No longer do many requests fail"
             until(lambda: over in web.titles(), SECONDS, "the end is told")
     assert web.titles().count("Many requests fail") == 1

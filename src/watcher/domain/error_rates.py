@@ -101,7 +101,7 @@ class ErrorRates(Protocol):
 
 
 class Tallies(Protocol):
-    """What this process counts. It costs an addition, and never waits or fails."""
+    """What this process counts; that never waits or fails."""
 
     def count(self, source: Source, *, failed: bool) -> None: ...
 
