@@ -220,7 +220,9 @@ def test_the_bounds_themselves_are_allowed(settled: Wire) -> None:
 def test_the_document_tells_the_bounds(client: httpx.Client) -> None:
     document = answer(client.get("/openapi.json"), 200)
     lineage = document["paths"]["/address_lineage"]
-    assert lineage["post"]["responses"].keys() == {"200", "201", "404", "413", "415", "422", "503"}
+    assert lineage["post"]["responses"].keys() == {
+        "200", "201", "404", "408", "413", "415", "422", "429", "503",
+    }  # fmt: skip
     for path in (
         "/address_lineage",
         "/address_lineage/path",
