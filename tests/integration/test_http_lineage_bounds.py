@@ -229,7 +229,7 @@ def test_the_document_tells_the_bounds(client: httpx.Client) -> None:
         "/address/{id}/impact",
         "/pipeline/{id}/lineage",
     ):
-        assert document["paths"][path]["get"]["responses"].keys() == {"200", "404", "422", "503"}
+        assert document["paths"][path]["get"]["responses"].keys() == {"200", "404", "422", "429", "503"}
     parameters = {each["name"]: each["schema"] for each in lineage["get"]["parameters"]}
     assert parameters.keys() == {"address_id", "name", "direction", "depth", "limit", "as_of"}
     assert parameters["depth"].items() >= {"minimum": 1, "maximum": 1_000, "default": 100}.items()
