@@ -79,6 +79,7 @@ def test_other_content_is_another_document(one: dict[str, Any], other: dict[str,
         ({1: "a"}, "a key that is not a string"),
         ([], "must be a JSON object"),
         (nested(DEPTH_LIMIT + 2), "nested deeper than 100 levels"),
+        ({"a": [[1] * 50_000, {"b": [1] * 50_000}]}, "more than 100,000 values"),
     ],
     ids=lambda value: str(value)[:40],
 )

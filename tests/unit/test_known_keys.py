@@ -97,6 +97,7 @@ async def test_a_thousand_unknown_keys_make_hardly_any(desk: Desk) -> None:
         lambda text: text[:13],
         lambda text: text.replace("wtc_", "wtc_x"),
         lambda text: text.upper(),
+        lambda text: text.removeprefix("wtc_"),
         lambda text: "wtc_" + text,
         lambda _: "wtc__",
         lambda _: "",

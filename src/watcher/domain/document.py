@@ -11,6 +11,7 @@ from watcher.domain.errors import InvalidValue
 Document = Mapping[str, object]
 
 DEPTH_LIMIT = 100
+VALUES_LIMIT = 100_000
 EXACT_LIMIT = 2**53
 INTEGER_MINIMUM, INTEGER_MAXIMUM = -(2**63), 2**64 - 1
 
@@ -19,8 +20,10 @@ def canonical(field: str, document: Document | None) -> str:
     """One spelling for all documents of equal content: keys sorted, `1.0` and `1` alike.
 
     Raises `InvalidValue` for what JSON in PostgreSQL cannot hold: NUL characters, lone surrogates,
-    numbers that are not finite, integers beyond 64 bits, other types, or nesting beyond `DEPTH_LIMIT`.
+    numbers that are not finite, integers beyond 64 bits, other types, nesting beyond `DEPTH_LIMIT`, or more than
+    `VALUES_LIMIT` values, whose comparison would keep others waiting.
     """
+    _require_few(field, document)
     content = json.dumps(
         _normal(field, document, 0), sort_keys=True, separators=(",", ":"), ensure_ascii=False
     )
@@ -47,6 +50,19 @@ def checked_document(field: str, document: Document | None) -> None:
 def same_document(one: Document | None, other: Document | None) -> bool:
     """Whether two documents have the same content, whatever the order of their keys."""
     return canonical("document", one) == canonical("document", other)
+
+
+def _require_few(field: str, document: object) -> None:
+    seen, waiting = 0, [document]
+    while waiting:
+        value = waiting.pop()
+        parts = (
+            value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
+        )
+        seen += len(parts)
+        if seen > VALUES_LIMIT:
+            raise InvalidValue(field, f"has more than {VALUES_LIMIT:,} values")
+        waiting.extend(parts)
 
 
 def _normal(field: str, value: object, depth: int) -> object:

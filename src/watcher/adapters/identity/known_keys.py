@@ -52,6 +52,8 @@ class KnownKeys:
         return {key.id: (key, Caller(f"key:{key.id}", key.scope)) for key in usable}
 
     def _bearer(self, keys: Mapping[str, tuple[UsableKey, Caller]], token: str) -> Caller | None:
+        if not token.startswith(PREFIX):
+            return None
         identity, _, secret = token.removeprefix(PREFIX).partition("_")
         key, caller = keys.get(identity, (None, None))
         if key is None or not compare_digest(self._digest(secret), key.digest):

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from watcher.adapters.system_clock import SystemClock
 from watcher.domain.callers import Scope
-from watcher.domain.keys import ApiKey
+from watcher.domain.keys import PREFIX, ApiKey
 from watcher.entrypoints.cli.program import app
 from watcher.entrypoints.cli.terms import DatabaseUrl, DataDir, asked, console
 
@@ -77,11 +77,14 @@ def show(
 
 @key.command("revoke")
 def revoke(
-    identity: Annotated[str, typer.Argument(metavar="ID", help="The key's id: what follows wtc_ in it.")],
+    identity: Annotated[str, typer.Argument(metavar="ID", help="The key's id, or the whole key.")],
     database_url: DatabaseUrl = None,
     data_dir: DataDir = None,
 ) -> None:
     """End a key, for every running Watcher within seconds."""
+    identity = identity.removeprefix(PREFIX).partition("_")[
+        0
+    ]  # of a whole key, too; its secret is told to nobody
     ended = asked(database_url, lambda watcher: watcher.revoke_key(identity), data_dir)
     console.print(
         f"Key {ended.id} ({ended.name}) is revoked since {_told(ended.revoked_at)} UTC.",

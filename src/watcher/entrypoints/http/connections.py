@@ -32,6 +32,9 @@ MOST_REFUSED = 2
 """From so many times the connections that are served on, one is closed without waiting for its request."""
 
 TOO_MANY = problem_of(ServerIsBusy("it has as many connections as it may"))
+NO_UPGRADE = plain_problem(
+    400, "A request with a body cannot ask for another protocol: send it again without `Upgrade`."
+)
 NO_HTTP = plain_problem(400, "This is not a request as of HTTP/1.1.")
 TOO_SLOW = plain_problem(408, "The request did not arrive in time.")
 CLOSING = {"Connection": "close"}
@@ -60,6 +63,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         self._deadline: float | None = None
         self._unframed = 0
+        self._in_head = True
         self._refusal = NO_HTTP
         self._unread = 0
         self._lingering = False
@@ -91,18 +95,34 @@ class BoundedProtocol(HttpToolsProtocol):
             self.parser.feed_data(data)
             if self._unframed > self.patience.head_limit:
                 self._refuse(self._too_large())
-        except httptools.HttpParserUpgrade:
-            return  # to a protocol that is not spoken here: the request counts as it is
+        except httptools.HttpParserUpgrade as upgrade:
+            # To a protocol that is not spoken here: the request, which has no body, counts as it is.
+            if rest := data[upgrade.args[0] :]:
+                self.data_received(rest)
         except httptools.HttpParserError:
             self._refuse(self._refusal)
 
+    def on_message_begin(self) -> None:
+        self._in_head = True
+        super().on_message_begin()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """What comes after the body is no header, and nothing is decided by it (RFC 9110, 6.5.1)."""
+        if self._in_head:
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
+        self._in_head = False
         size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
         if size > self.patience.head_limit:
             self._refusal = self._too_large()
             raise Refused
         if self._is_one_too_many() and not self.url.startswith(PROBES.encode()):
             self._refusal = TOO_MANY
+            raise Refused
+        if self.parser.should_upgrade() and self._has_body():
+            # The parser would take the body for what comes after the upgrade, and then for a request.
+            self._refusal = NO_UPGRADE
             raise Refused
         self._unframed = 0
         self._allow(self.patience.body_timeout)
@@ -127,6 +147,11 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._stall is not None:
             self._stall.cancel()
             self._stall = None
+
+    def _has_body(self) -> bool:
+        lengths = {value for name, value in self.headers if name.lower() == b"content-length"}
+        coded = any(name.lower() == b"transfer-encoding" for name, _ in self.headers)
+        return coded or bool(lengths - {b"0"})
 
     def _allow(self, seconds: float) -> None:
         self._deadline = self.loop.time() + seconds

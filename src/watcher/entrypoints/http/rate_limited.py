@@ -1,6 +1,5 @@
 """Refuses callers who ask more often than they may, before anything else is done for them."""
 
-import re
 from collections.abc import Awaitable
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
@@ -8,10 +7,10 @@ from ipaddress import IPv6Address, ip_address
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from watcher.domain.rates import Rate, Rates, Standing
+from watcher.entrypoints.http import gate
 from watcher.entrypoints.http.crowd import is_probe
 from watcher.entrypoints.http.problems import ProblemAnswer, plain_problem
 
-KEY = re.compile(rb"bearer wtc_([0-9a-z]{1,64})_", re.IGNORECASE)
 PREFIX = 64
 """Bits of an IPv6 address that are one customer's: the others he may choose."""
 
@@ -51,13 +50,9 @@ class RateLimited:
 
 
 def caller_of(scope: Scope) -> str:
-    """Who asks: the id of the API key, else the address.
-
-    The id is taken as it is told. Where keys are asked for, whatever checks them has to stand before this.
-    """
-    for name, value in scope["headers"]:
-        if name == b"authorization" and (found := KEY.match(value)):
-            return f"key:{found[1].decode()}"
+    """Who asks, as far as the gate knows; else the address."""
+    if (caller := gate.caller_of(scope)) is not None:
+        return caller.id
     client = scope.get("client")
     return f"address:{_customer(client[0])}" if client else "local"
 

@@ -20,6 +20,7 @@ MOST_MEMBERS = 100
 """Of a gzip, which may be several in a row: empty ones would be work for nothing."""
 
 LARGEST_AT_ONCE = 16
+DIGITS = 18
 LEAST_ROOM = 256 * 2**20
 """A process holds so many bodies of the largest size at a time, or so many bytes where that is more."""
 
@@ -76,8 +77,7 @@ class Body:
         headers = Headers(scope=scope)
         _require_json(headers.get("content-type"))
         unpacking = _unpacking(headers)
-        length = headers.get("content-length", "0")
-        self._room.require_small(int(length) if length.isdecimal() else 0)
+        self._room.require_small(_announced(headers.get("content-length", "0")))
         received, more = 0, True
         while more:
             message = await receive()
@@ -105,6 +105,14 @@ class Body:
     def _space(self) -> int:
         """One byte more than there may be, by which it is known that there is more."""
         return self._room.limit - len(self._content) + 1
+
+
+def _announced(length: str) -> int:
+    """The length that a header tells, or one that is too large for anybody."""
+    digits = length.lstrip("0")
+    if not digits.isdecimal():
+        return 0
+    return int(digits) if len(digits) <= DIGITS else 10**DIGITS
 
 
 class Unpacking:
