@@ -184,6 +184,7 @@ def survived(dsn: str, broker: Broker, directory: Path, plan: Plan, say: Callabl
         "alert_schemes": "json",
         "schedule_check_freshness": "* * * * *",
         "schedule_check_timeliness": "* * * * *",
+        "error_least": "100000",  # that much fails is the purpose, and when that ends is a matter of minutes
     }
     with listening(web), Cluster(dsn, broker, directory, settings) as cluster:
         report = Report(WatchedLoad(cluster.api.url), cluster)
