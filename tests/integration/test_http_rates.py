@@ -35,12 +35,12 @@ def limited(serve: Serve, database: str, broker: Broker) -> Iterator[Program]:
 
 
 def test_a_caller_who_asks_too_often_is_told_when_to_come_back(limited: Program) -> None:
-    with limited.client() as client:
-        first = _asked(client, "first")
+    with _client(limited, 8) as client:
+        first = client.get("/")
         answer(first, 200)
         assert first.headers["ratelimit-policy"] == f'"caller";q={BURST};w={BURST / PER_SECOND:.0f}'
         assert first.headers["ratelimit"] == f'"caller";r={BURST - 1};t=100'
-        refusals = [each for each in (_asked(client, "first") for _ in range(3 * BURST)) if each.is_error]
+        refusals = [each for each in (client.get("/") for _ in range(3 * BURST)) if each.is_error]
         for refused in refusals:
             problem(refused, 429, "too-many-requests")
             assert 0 < int(refused.headers["retry-after"]) <= 2 * BURST / PER_SECOND
@@ -49,28 +49,29 @@ def test_a_caller_who_asks_too_often_is_told_when_to_come_back(limited: Program)
 
 
 def test_neither_another_caller_nor_a_probe_is_refused_for_that(limited: Program) -> None:
-    with limited.client() as client:
-        while not _asked(client, "second").is_error:
+    with _client(limited, 2) as second, _client(limited, 3) as third:
+        while not second.get("/").is_error:
             pass
-        answer(_asked(client, "third"), 200)
+        answer(third.get("/"), 200)
         for _ in range(3 * BURST):
-            answer(client.get("/health/live", headers=_key("second")), 200)
+            answer(second.get("/health/live"), 200)
 
 
-def test_an_address_is_a_caller_whatever_else_it_says(limited: Program) -> None:
-    with limited.client() as client:
+@pytest.mark.parametrize("claim", ["Bearer {}", "Bearer wtc_{}_secret"])
+def test_an_address_is_a_caller_whatever_else_it_says(limited: Program, claim: str) -> None:
+    with _client(limited, 1) as client:
         for number in range(3 * BURST):
-            client.get("/", headers={"authorization": f"Bearer {number}", "x-api-key": str(number)})
+            client.get("/", headers={"authorization": claim.format(number), "x-api-key": str(number)})
         problem(client.get("/"), 429)
 
 
 def test_what_one_process_admits_the_other_does_not_admit_again(limited: Program) -> None:
     """Each would admit a burst, but for what it learns a moment after the first request that it admits."""
-    with limited.client() as client:
-        admitted = sum(_asked(client, "fourth").is_success for _ in range(BURST))
+    with _client(limited, 4) as client:
+        admitted = sum(client.get("/").is_success for _ in range(BURST))
     refused_in_a_row = 0
     while refused_in_a_row < 10:
-        refused = _asked_anew(limited, "fourth").is_error
+        refused = _asked_anew(limited, 4).is_error
         refused_in_a_row = refused_in_a_row + 1 if refused else 0
         admitted += not refused
         time.sleep(0.3)
@@ -79,36 +80,34 @@ def test_what_one_process_admits_the_other_does_not_admit_again(limited: Program
 
 
 def test_a_redis_that_is_away_fails_and_delays_nobody(limited: Program, broker: Broker) -> None:
-    with limited.client() as client:
-        broker.freeze()
-        try:
-            statuses = Counter(_asked(client, "fifth").status_code for _ in range(5 * BURST))
-        finally:
-            broker.thaw()
-        assert set(statuses) == {200, 429}
-        assert BURST <= statuses[200] <= 2 * BURST
-        broker.kill()
-        assert _asked(client, "sixth").status_code == 200
-        until(lambda: "by each process for itself" in limited.log, SECONDS, "it says so")
-        broker.start()
+    broker.freeze()
+    try:
+        with _client(limited, 5) as client:
+            statuses = Counter(client.get("/").status_code for _ in range(5 * BURST))
+    finally:
+        broker.thaw()
+    assert set(statuses) == {200, 429}
+    assert BURST <= statuses[200] <= 2 * BURST
+    broker.kill()
+    assert _asked_anew(limited, 6).status_code == 200
+    until(lambda: "by each process for itself" in limited.log, SECONDS, "it says so")
+    broker.start()
 
     def seventh_is_known() -> bool:
-        _asked_anew(limited, "seventh")
+        _asked_anew(limited, 7)
         with broker.client() as redis:
-            return redis.exists("watcher:debt:key:seventh") == 1
+            return redis.exists("watcher:debt:address:127.0.0.7") == 1
 
     until(seventh_is_known, SECONDS + REST_SECONDS, "they count together again")
 
 
-def _key(caller: str) -> dict[str, str]:
-    return {"authorization": f"Bearer wtc_{caller}_secret"}
+def _client(api: Program, caller: int) -> httpx.Client:
+    """A client with an address of its own."""
+    transport = httpx.HTTPTransport(local_address=f"127.0.0.{caller}")
+    return httpx.Client(base_url=api.url, transport=transport, timeout=30)
 
 
-def _asked(client: httpx.Client, caller: str) -> httpx.Response:
-    return client.get("/", headers=_key(caller))
-
-
-def _asked_anew(api: Program, caller: str) -> httpx.Response:
+def _asked_anew(api: Program, caller: int) -> httpx.Response:
     """On a connection of its own, so by either process."""
-    with api.client() as client:
-        return _asked(client, caller)
+    with _client(api, caller) as client:
+        return client.get("/")

@@ -171,9 +171,9 @@ async def test_health_and_the_description_need_no_key(client: httpx.AsyncClient,
         ("POST", "/freshness", "admin", 200),
         ("POST", "/log_cleanup", "write", 403),
         ("POST", "/log_cleanup", "admin", 422),
-        ("POST", "/freshness%0A", "write", 403),
-        ("POST", "/log_cleanup%0A", "write", 403),
-        ("POST", "/pipeline%0A", "read", 403),
+        ("POST", "/freshness%0A", "write", 404),
+        ("POST", "/log_cleanup%0A", "admin", 404),
+        ("POST", "/pipeline%0A", "write", 404),
         ("GET", "/nowhere", "read", 404),
         ("DELETE", "/pipeline", "read", 405),
         ("POST", "/", "read", 405),
@@ -191,9 +191,7 @@ async def test_a_scope_opens_what_needs_it(
         assert answer.json()["type"] == "scope-insufficient"
 
 
-@pytest.mark.parametrize(
-    "path", ["/nowhere", "/pipeline/", "/pipeline//", "/docs/", "/health/ready/", "/%0A"]
-)
+@pytest.mark.parametrize("path", ["/nowhere", "/pipeline/", "/pipeline//", "/docs/", "/health/ready/"])
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE", "OPTIONS", "HEAD", "TRACE"])
 async def test_what_no_route_has_takes_a_key(client: httpx.AsyncClient, method: str, path: str) -> None:
     assert (await client.request(method, path)).status_code == 401
