@@ -94,6 +94,7 @@ def test_it_comes_up_on_nothing_and_keeps_what_it_learns(house: House) -> None:
             assert up.exit_code(SECONDS_TO_STOP) == 0, up.log
             assert "Watcher has stopped" in up.log
             assert "Traceback" not in up.log
+            assert "Errno" not in up.log
         assert house.servers() == []
 
 

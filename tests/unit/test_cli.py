@@ -1,6 +1,9 @@
 """The command line: what it says about itself, and how it says no."""
 
+import os
 import re
+import subprocess
+import sys
 from importlib.metadata import version
 
 import pytest
@@ -245,6 +248,29 @@ def test_settings_of_identity_that_contradict_are_named(settings: dict[str, str]
     assert code == 1
     assert said in found
     assert "Traceback" not in found
+
+
+BROKER_OF_ANOTHER = """
+import watcher.entrypoints
+from watcher.adapters.bus.application import application
+from watcher.domain.jobs import JOBS, Job
+
+conf = application("redis://ours/0", JOBS, {}).conf
+print(conf.broker_url, conf.broker_read_url, conf.broker_write_url, conf.result_backend)
+"""
+
+
+def test_variables_of_another_celery_lead_no_message_astray() -> None:
+    names = ("BROKER_URL", "BROKER_READ_URL", "BROKER_WRITE_URL", "RESULT_BACKEND")
+    foreign = {f"CELERY_{name}": "redis://theirs/0" for name in names}
+    done = subprocess.run(
+        [sys.executable, "-c", BROKER_OF_ANOTHER],
+        env=os.environ | foreign,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == ["redis://ours/0"] * 3 + ["None"]
 
 
 WORDS_OF_PYTHON = re.compile(r"[Ii]nput|[Ss]tring|parse|pattern|boolean|items|integer|validation")

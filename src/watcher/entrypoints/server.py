@@ -74,6 +74,8 @@ class Worker(UvicornWorker):
         if sys.platform == "linux":
             ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
         self.config.http = _protocol(self.app.settings)
+        # Sockets themselves and not what Gunicorn wraps them in: of those uvloop closes descriptors that are closed.
+        self.sockets = [each.sock for each in self.sockets]
         super().init_process()
 
     async def callback_notify(self) -> None:
