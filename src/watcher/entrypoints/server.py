@@ -65,6 +65,7 @@ class Worker(UvicornWorker):
         "server_header": False,
         "access_log": False,
     }
+    sockets: Any
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
