@@ -34,6 +34,7 @@ def test_passwords_are_never_shown() -> None:
     settings = Settings(
         database_url=SecretStr("postgresql://user:pa55word@host/name"),
         pooler_url=SecretStr("postgresql://user:pa55word@host/name"),
+        replica_url=SecretStr("postgresql://user:pa55word@host/name"),
         broker_url=SecretStr("redis://:pa55word@host/0"),
     )
     assert "pa55word" not in f"{settings!r} {settings}"
