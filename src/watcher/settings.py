@@ -50,6 +50,12 @@ class Settings(BaseSettings):
             description="The same database through PgBouncer in transaction mode, for all but `watcher migrate`."
         ),
     ] = None
+    replica_url: Annotated[
+        SecretStr | None,
+        Field(
+            description="A streaming replica of that database, from which lists, reports and lineage are read."
+        ),
+    ] = None
     host: Annotated[str, Field(description="Address the API listens on.")] = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65_535, description="Port the API listens on.")] = 8000
     authentication: Annotated[
@@ -331,10 +337,10 @@ class Settings(BaseSettings):
             return metrics
         return tuple(dict.fromkeys(name.strip() for name in metrics.split(",") if name.strip()))
 
-    @field_validator("pooler_url")
+    @field_validator("pooler_url", "replica_url")
     @classmethod
-    def _is_a_pooler(cls, url: SecretStr | None) -> SecretStr | None:
-        """Nor must this one's."""
+    def _is_a_server(cls, url: SecretStr | None) -> SecretStr | None:
+        """Nor must those of these."""
         if url is not None and not url.get_secret_value().startswith(SCHEMES):
             raise ValueError("must look like postgresql://user:password@host:port/database")
         return url

@@ -313,7 +313,7 @@ UNREADABLE = (
     "command", ["api", "migrate", "doctor", "worker", "cleanup", "key list", "lineage verify"]
 )
 @pytest.mark.parametrize("url", UNREADABLE)
-@pytest.mark.parametrize("name", ["DATABASE_URL", "POOLER_URL"])
+@pytest.mark.parametrize("name", ["DATABASE_URL", "POOLER_URL", "REPLICA_URL"])
 def test_a_url_that_cannot_be_read_is_refused_without_a_part_of_its_password(
     command: str, url: str, name: str
 ) -> None:

@@ -99,6 +99,10 @@ def _pooled(settings: Settings) -> bool:
     return settings.pooler_url is not None
 
 
+def _replica(settings: Settings) -> str | None:
+    return None if settings.replica_url is None else settings.replica_url.get_secret_value()
+
+
 def _store(settings: Settings) -> str:
     return "memory" if dsn(settings) == MEMORY else "postgres"
 
@@ -121,6 +125,7 @@ class Stores(Meters):
         Database,
         providers.Callable(_way, settings),
         pooled=providers.Callable(_pooled, settings),
+        replica=providers.Callable(_replica, settings),
         pool_size=settings.provided.pool_size,
         processes=settings.provided.workers,
         timeout=settings.provided.database_timeout,

@@ -34,7 +34,7 @@ class PostgresAlerts:
 
     async def page(self, wanted: AlertFilter, page: Page) -> Slice[Alert]:
         """Planned for the kind: some are rare, others nearly all."""
-        rows = await self._database.rows_replanned(
+        rows = await self._database.read_replanned(
             _page_query(wanted), kind=wanted.kind, open=wanted.open, after=page.after, limit=page.limit + 1
         )
         return Slice.cut([_alert(row) for row in rows], page.limit)

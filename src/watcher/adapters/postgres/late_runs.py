@@ -35,7 +35,7 @@ class PostgresLateRuns:
         await self._database.rows(SQL["note_checked"], to=to)
 
     async def page(self, wanted: LateRunFilter, page: Page) -> Slice[LateRun]:
-        rows = await self._database.rows(
+        rows = await self._database.read(
             _page_query(wanted),
             pipeline_id=wanted.pipeline_id,
             open=wanted.open,

@@ -28,7 +28,7 @@ class PostgresStaleSpells:
         )
 
     async def page(self, wanted: SpellFilter, page: Page) -> Slice[StaleSpell]:
-        rows = await self._database.rows(
+        rows = await self._database.read(
             _page_query(wanted),
             pipeline_id=wanted.pipeline_id,
             open=wanted.open,

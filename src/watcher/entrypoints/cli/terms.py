@@ -57,7 +57,10 @@ def settings_with(**options: object) -> Settings:
     """The settings, with the options of the command line above the environment."""
     given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
     if "database_url" in given:
-        given["pooler_url"] = None  # that of the environment leads to another database
+        given |= {
+            "pooler_url": None,
+            "replica_url": None,
+        }  # those of the environment lead to another database
     try:
         return Settings(**given)
     except ValidationError as error:
@@ -123,7 +126,12 @@ def require_database(settings: Settings) -> str:
             "no PostgreSQL is named. Set WATCHER_DATABASE_URL or --database-url, or use `watcher up`, "
             "which brings its own; a command beside it finds that by --data-dir."
         )
-    for name, url in (("DATABASE_URL", settings.database_url), ("POOLER_URL", settings.pooler_url)):
+    urls = {
+        "DATABASE_URL": settings.database_url,
+        "POOLER_URL": settings.pooler_url,
+        "REPLICA_URL": settings.replica_url,
+    }
+    for name, url in urls.items():
         mistake = unreadable(f"WATCHER_{name}", url.get_secret_value()) if url is not None else None
         if mistake is not None:
             raise failed(mistake)
