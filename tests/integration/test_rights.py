@@ -58,8 +58,8 @@ async def test_the_statements_that_are_told_are_all_that_is_missing(database: st
     assert "permission denied for schema public" in str(missing)
     assert "not available" not in str(missing)
     assert missing.statements == [
-        f"GRANT USAGE, CREATE ON SCHEMA public TO {role.name};",
-        f"GRANT CREATE ON DATABASE {name_of(database)} TO {role.name};",
+        f"GRANT USAGE, CREATE ON SCHEMA public TO {role.name}",
+        f"GRANT CREATE ON DATABASE {name_of(database)} TO {role.name}",
     ]
     assert all(statement in missing.advice for statement in missing.statements)
     await execute(database, missing.statements[0])

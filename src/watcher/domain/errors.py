@@ -109,4 +109,4 @@ class RightsMissing(Unavailable):
             return f"Migrate as the role {self.owner}, to which the tables belong."
         if not self.statements:
             return "Migrate as the role that owns the database."
-        return f"Have an administrator run in this database, and migrate again: {' '.join(self.statements)}"
+        return f"Have an administrator run in this database, and migrate again: {'; '.join(self.statements)}"
