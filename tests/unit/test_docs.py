@@ -3,6 +3,7 @@
 import re
 import shlex
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,9 @@ import typer.main
 from pydantic import SecretStr
 
 from watcher.container import Container
+from watcher.domain.anomaly import AnomalyRule, MetricField, Observation
+from watcher.domain.anomaly_judge import judge
+from watcher.domain.anomaly_sample import sampled
 from watcher.entrypoints.cli import app
 from watcher.entrypoints.http.app import create_app
 from watcher.settings import MEMORY, Settings
@@ -165,3 +169,26 @@ def test_every_metric_of_telemetry_is_told_of() -> None:
     page = (ROOT / "docs" / "telemetry.md").read_text()
     assert {name for name in made if f"`{name}`" not in page} == set()
     assert "watcher.job.duration" in made
+
+
+def test_a_gap_widens_the_band_as_the_page_says() -> None:
+    """By `owed = gap / usual gap`, of a daily pipeline."""
+    rule = AnomalyRule(pipeline_id=1, metric_field=MetricField.TOTAL_ROWS, minimum_executions=10)
+    first = datetime(2026, 11, 1, 6, tzinfo=UTC)
+    runs = [Observation(first + timedelta(days=day), 1_000 + day * 37 % 80) for day in range(20)]
+
+    def band(days_without: int) -> tuple[int, int, int]:
+        begun = runs[-1].start_date + timedelta(days=1 + days_without)
+        verdict = judge(rule, begun, 1_040, sampled(runs, begun, rule))
+        assert verdict.low is not None
+        assert verdict.expected is not None
+        assert verdict.high is not None
+        return round(verdict.low), round(verdict.expected), round(verdict.high)
+
+    low, expected, high = band(0)
+    page = " ".join((ROOT / "docs" / "anomalies.md").read_text().split())
+    assert (
+        f"expected to bring {expected:,} rows, from {low:,} to {high:,}, may bring up to {band(1)[2]:,} after a day "
+        f"without a run, and {band(4)[2]:,} after four." in page
+    )
+    assert band(4)[:2] == (low, expected)
