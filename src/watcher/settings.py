@@ -196,7 +196,9 @@ class Settings(BaseSettings):
     retention_days: Annotated[
         int,
         Field(
-            ge=90, le=36_500, description="Days for which `watcher cleanup` keeps executions, by their end."
+            ge=90,
+            le=36_500,
+            description="Days for which `watcher cleanup` keeps executions, and all else that is over, by their end.",
         ),
     ] = 400
     broker_url: Annotated[

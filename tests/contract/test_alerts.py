@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from tests.contract.telling import ALL, BOTH, DAY, HOUR, HOURLY, MINUTE, OPS, PAGER, TIMELY, Telling
-from tests.contract.world import NOON, World, at, failed
+from tests.contract.world import NOON, World, at, failed, succeeded
 from watcher.domain.alert_channels import Severity
 from watcher.domain.alert_sentences import AlertKind
 from watcher.domain.alerts import RECENT, AlertFilter
@@ -317,13 +317,12 @@ async def test_alerts_and_messages_are_forgotten_in_time(world: World, batch_siz
 
 async def test_a_spell_that_is_on_record_no_more_is_over(world: World) -> None:
     telling = await active(world)
-    identity = await world.pipeline(**HOURLY)
-    await telling.check(61 * MINUTE)
+    run = await world.start(await world.pipeline(**TIMELY))
+    await telling.check(31 * MINUTE)
     await telling.sent()
-    await telling.wrote(identity, 62 * MINUTE)
-    await telling.check(63 * MINUTE)
+    await world.end(run, succeeded(40 * MINUTE))
     world.clock.instant = NOON + timedelta(days=91)
-    await world.watcher.clean_up(90)
+    assert (await world.watcher.clean_up(90)).total_timeliness_pipeline_execution_logs_deleted == 1
     await telling.sent()
     (alert,) = await telling.alerts()
     assert alert.ended_at == NOON + timedelta(days=91)

@@ -98,7 +98,13 @@ async def test_refreshing_the_daily_report_reads_what_changed(
         ("delete_timeliness_logs", {"timeliness_pipeline_execution_log_execution_unique"}),
         ("delete_anomaly_results", {"anomaly_detection_result_execution_unique", "anomaly_pending_pk"}),
         ("delete_anomaly_incidents", {"anomaly_incident_by_last_execution", "anomaly_incident_pk"}),
-        ("delete_queue_spells", {"queue_spell_over", "queue_spell_pk"}),
+        (
+            "delete_freshness_pipeline_logs",
+            {"freshness_pipeline_log_ended", "freshness_pipeline_log_pk", "alert_spell_unique"},
+        ),
+        ("delete_queue_spells", {"queue_spell_over", "queue_spell_pk", "alert_spell_unique"}),
+        ("delete_error_spells", {"error_spell_over", "error_spell_pk", "alert_spell_unique"}),
+        ("delete_api_keys", {"api_key_over", "api_key_pk"}),
     ],
 )
 async def test_what_is_old_is_found_by_index(

@@ -24,6 +24,7 @@ from watcher.adapters.memory.durations import MemoryDurations
 from watcher.adapters.memory.edges import MemoryEdges
 from watcher.adapters.memory.error_rates import MemoryErrorRates
 from watcher.adapters.memory.executions import MemoryExecutions
+from watcher.adapters.memory.keys import MemoryKeys
 from watcher.adapters.memory.late_runs import MemoryLateRuns
 from watcher.adapters.memory.lineage import MemoryLineage
 from watcher.adapters.memory.lineage_graph import MemoryLineageGraph
@@ -136,6 +137,7 @@ class Stores(Meters):
     memory_deliveries = providers.Singleton(MemoryDeliveries)
     memory_queue_spells = providers.Singleton(MemoryQueueSpells)
     memory_error_rates = providers.Singleton(MemoryErrorRates)
+    memory_keys = providers.Singleton(MemoryKeys)
     memory_alerts = providers.Singleton(
         MemoryAlerts,
         pipelines=memory_pipelines,
@@ -223,6 +225,8 @@ class Stores(Meters):
             alerts=memory_alerts,
             deliveries=memory_deliveries,
             queue_spells=memory_queue_spells,
+            error_rates=memory_error_rates,
+            keys=memory_keys,
         ),
         postgres=providers.Singleton(PostgresRetention, database),
     )
