@@ -78,6 +78,7 @@ def test_a_request_is_one_trace_from_its_head_through_the_broker_to_the_end_of_i
             log_format="json",
             worker_concurrency="1",
         ) as worker,
+        program(tmp_path / "beat", "beat", broker_url=url, log_format="json") as beat,
         api.client() as client,
     ):
         wire = Wire(client, dsn)
@@ -100,15 +101,19 @@ def test_a_request_is_one_trace_from_its_head_through_the_broker_to_the_end_of_i
         assert otlp.sent_headers["x-tenant"] == "tests"
         until(lambda: steps(cloud, request.trace) == STEPS, SECONDS, "the whole trace at Logfire")
         assert cloud.sent_headers["authorization"] == TOKEN
-        assert worker.stopped() == 0
+        assert {name for name in SERVICES if otlp.metric("watcher.queue.messages", name, {})} == {
+            "watcher-beat"
+        }
+        assert (worker.stopped(), beat.stopped()) == (0, 0)
     assert lines(api)[0]["logger"] == "gunicorn.error"
-    for running in (api, worker):
+    for running in (api, worker, beat):
         assert PASSWORD not in running.log
         assert TOKEN not in running.log
         assert {line["level"] for line in lines(running)} <= {"info", "warning"}
         assert all(line.keys() >= {"time", "level", "logger", "message"} for line in lines(running))
 
 
+SERVICES = ("watcher-api", "watcher-worker", "watcher-beat")
 STEPS = {
     "watcher-api SQL",
     "watcher-api LPUSH",
@@ -149,7 +154,7 @@ def measured(otlp: Collector) -> None:
     """Waits for all that is to be measured."""
     for service, metric, attributes in [
         ("watcher-api", "http.server.request.duration", {"http.route": "/address_lineage"}),
-        ("watcher-api", "watcher.queue.messages", {"watcher.queue": "celery"}),
+        ("watcher-beat", "watcher.queue.messages", {"watcher.queue": "celery"}),
         ("watcher-api", "db.client.connection.count", {"db.client.connection.state": "idle"}),
         ("watcher-api", "db.client.connection.max", {}),
         ("watcher-worker", "watcher.job.duration", {"watcher.job": "maintain_closure"}),
