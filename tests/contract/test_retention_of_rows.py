@@ -4,8 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.contract.telling import DAY, HOURLY, Telling
-from tests.contract.test_alerts import active
+from tests.contract.telling import DAY, HOURLY, Telling, active
 from tests.contract.world import NOON, World, at
 from watcher.domain.alerts import AlertFilter
 from watcher.domain.callers import Scope

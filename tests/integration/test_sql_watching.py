@@ -10,6 +10,7 @@ STALE_SPELLS = load("stale_spells")
 LATE_RUNS = load("late_runs")
 RETENTION = load("retention")
 ALERTS = load("alerts")
+COLLECTING = load("alert_collecting")
 DELIVERIES = load("deliveries")
 
 
@@ -115,9 +116,9 @@ async def test_what_is_old_is_found_by_index(
     assert indexes(found) == used
 
 
-@pytest.mark.parametrize("statement", sorted(ALERTS.keys() - {"hold"}))
+@pytest.mark.parametrize("statement", sorted({**ALERTS, **COLLECTING}.keys() - {"hold"}))
 async def test_alerts_are_collected_and_told_by_index(connection: asyncpg.Connection, statement: str) -> None:
-    found = await plan(connection, ALERTS[statement])
+    found = await plan(connection, {**ALERTS, **COLLECTING}[statement])
     assert scanned(found) == set()
 
 
@@ -137,7 +138,7 @@ async def test_alerts_are_collected_and_told_by_index(connection: asyncpg.Connec
 async def test_collecting_reads_of_a_log_what_lasts_and_what_is_recent(
     connection: asyncpg.Connection, statement: str, used: set[str]
 ) -> None:
-    assert used <= indexes(await plan(connection, ALERTS[statement]))
+    assert used <= indexes(await plan(connection, COLLECTING[statement]))
 
 
 @pytest.mark.parametrize(
