@@ -13,12 +13,13 @@ import pytest
 
 from examples.nycflights import dataset
 from examples.nycflights.landing import Landing
+from tests.broker import Broker, private_broker
 from tests.contract.world import EMPTYING
 from tests.integration.bearers import accepting
 from tests.integration.clusters import QUICK, Postgres, end_server, temporary
 from tests.integration.flights import Site
 from tests.integration.plans import MANY
-from tests.integration.programs import Program, served
+from tests.integration.programs import Program, free_port, served
 from tests.integration.wire import Wire
 from tests.issuer import Issuer, issuing
 from tests.server import Server, execute
@@ -189,3 +190,9 @@ async def tokens(issuer: Issuer) -> AsyncIterator[BearerTokens]:
     tokens = accepting(issuer)
     yield tokens
     await tokens.close()
+
+
+@pytest.fixture(scope="module")
+def broker() -> Iterator[Broker]:
+    with private_broker(free_port()) as broker:
+        yield broker

@@ -30,12 +30,6 @@ SECONDS = 60.0
 
 
 @pytest.fixture(scope="module")
-def broker() -> Iterator[Broker]:
-    with private_broker(free_port()) as broker:
-        yield broker
-
-
-@pytest.fixture(scope="module")
 def dsn(postgres: Server, template: str) -> Iterator[str]:
     with postgres.database(template) as dsn:
         yield dsn

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.broker import PASSWORD, Broker, private_broker
+from tests.broker import PASSWORD, Broker
 from tests.integration.collector import Collector, Span, collector
 from tests.integration.conftest import Serve
 from tests.integration.programs import Program, free_port, program, until
@@ -19,12 +19,6 @@ from tests.server import Server
 SECONDS = 30.0
 TOKEN = "secret-of-logfire"  # noqa: S105 (of a server that lives as long as a test)
 OFTEN = {"OTEL_BSP_SCHEDULE_DELAY": "200", "OTEL_METRIC_EXPORT_INTERVAL": "500"}
-
-
-@pytest.fixture(scope="module")
-def broker() -> Iterator[Broker]:
-    with private_broker(free_port()) as broker:
-        yield broker
 
 
 @pytest.fixture(scope="module")
