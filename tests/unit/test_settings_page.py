@@ -86,9 +86,10 @@ def test_a_secret_that_breaks_a_rule_is_not_shown(monkeypatch: pytest.MonkeyPatc
     assert "secret" not in f"{refusal.value}"
 
 
-def test_the_pooler_of_the_environment_is_not_that_of_a_database_on_the_command_line(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize("name", ["pooler_url", "replica_url"])
+def test_what_the_environment_has_beside_its_database_is_not_that_of_one_on_the_command_line(
+    monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    monkeypatch.setenv("WATCHER_POOLER_URL", "postgresql://user@pooler/name")
-    assert settings_with().pooler_url is not None
-    assert settings_with(database_url="postgresql://user@other/name").pooler_url is None
+    monkeypatch.setenv(f"WATCHER_{name.upper()}", "postgresql://user@there/name")
+    assert getattr(settings_with(), name) is not None
+    assert getattr(settings_with(database_url="postgresql://user@other/name"), name) is None

@@ -80,11 +80,12 @@ class WaitFacts:
 
 @dataclass(frozen=True, slots=True)
 class WorkFacts:
-    """What waits to be done, and how far back the rules for anomalies look."""
+    """What waits to be done, how far back the rules for anomalies look, and whether any run was ever begun."""
 
     judgements: int
     failing_deliveries: int
     lookback_days: int | None
+    begun: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ import asyncpg
 
 from watcher.adapters.postgres.connections import Connection, Connections
 from watcher.adapters.postgres.queries import Query
+from watcher.adapters.postgres.remedies import remedy
 from watcher.adapters.postgres.replica import FAILURES, Replica
 from watcher.domain.document import Document, canonical
 from watcher.domain.errors import StoreBusy, StoreRefused, StoreUnavailable
@@ -234,4 +235,4 @@ def _in_words_of_the_domain() -> Iterator[None]:
     except NOT_THERE as error:
         if isinstance(error, ValueError):
             raise  # an argument that the driver cannot encode is our mistake, not the database's absence
-        raise StoreUnavailable(f"{type(error).__name__}: {error}".rstrip(": .")) from error
+        raise StoreUnavailable(f"{type(error).__name__}: {error}".rstrip(": ."), remedy(error)) from error
