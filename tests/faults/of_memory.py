@@ -115,6 +115,7 @@ def _kills_the_worker(scene: Scene, group: memory.Group, supervisor: Supervisor)
     """The main process is made the one that the kernel prefers."""
     Path(f"/proc/{scene.system.worker.process.pid}/oom_score_adj").write_text("1000")
     before = group.kills()
+    group.limit(group.anonymous() + HEADROOM // 2)
     _everything_goes_stale(scene)
     until(lambda: supervisor.restarts > 0, PATIENCE_SECONDS, "the kernel kills the worker's main process")
     scene.demand(group.kills() > before, "it was not the kernel that killed the worker")
