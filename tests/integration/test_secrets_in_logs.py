@@ -1,6 +1,8 @@
 """No secret is in what any program says, however much it says, in either form, and whatever goes wrong."""
 
 import json
+import os
+import signal
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -9,6 +11,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 import pytest
+from typer.testing import CliRunner
 
 from tests.broker import PASSWORD, Broker, private_broker
 from tests.integration.keys import bearing, created
@@ -17,6 +20,8 @@ from tests.integration.receivers import WebServer, listening
 from tests.integration.refusing import REFUSED, Refusing
 from tests.integration.test_http_checks import HOURLY, ago
 from tests.issuer import Issuer, issuing
+from tests.logs import logged
+from watcher.entrypoints.cli import app
 
 DATABASE = "0f-the-database"
 """The part of its password that is the same in an URL and without one."""
@@ -25,6 +30,7 @@ IN_URL, IN_TRUTH = f"p%40{DATABASE}", f"p@{DATABASE}"
 PEPPER = "pepper-0f-more-than-sixteen"
 LOGFIRE = "secret-0f-logfire"
 CHANNEL = ("user-0f-channel", "passwd-0f-channel", "path-0f-channel", "query-0f-channel")
+WRONG = "wr0ng-password"
 SECONDS = 90.0
 
 
@@ -71,6 +77,19 @@ class House:
         self.said[name] = running
         return running
 
+    def refused(self) -> str:
+        """The URL of a database that knows no password."""
+        return self.refusing.url("watcher", IN_URL)
+
+    def printed(self, command: list[str], **changes: str) -> str:
+        """What a command prints and logs, in this process."""
+        without = dict.fromkeys((name for name in os.environ if name.startswith("WATCHER_")), None)
+        own = {f"WATCHER_{name.upper()}": value for name, value in (self.settings() | changes).items()}
+        with logged() as log:
+            run = CliRunner().invoke(app, command, env=without | own | {"NO_COLOR": "1", "COLUMNS": "300"})
+        assert isinstance(run.exception, SystemExit | None), run.exception
+        return f"{run.output}\n{log.getvalue()}"
+
     def leaks(self, secrets: Mapping[str, str]) -> list[tuple[str, str, str]]:
         """Each line with a secret: who said it, what is in it."""
         return [
@@ -105,19 +124,20 @@ def house(
         yield House(fresh_database, tmp_path, broker, web, refusing, issuer, request.param, stack)
 
 
-def test_no_secret_is_ever_logged(house: House) -> None:
-    key = created(house.dsn, "admin", key_pepper=PEPPER)
-    token = house.issuer.token()
-    secrets = {
+def secrets_with(key: str, token: str) -> dict[str, str]:
+    return {
         "the password of the database": DATABASE,
         "the password of the broker": PASSWORD,
-        "another password of the broker": "wr0ng-password",
+        "another password of the broker": WRONG,
         "the pepper": PEPPER,
         "a key": key.rpartition("_")[2],
         "a token": token.rpartition(".")[2],
         "Logfire's token": LOGFIRE,
     } | {each: each for each in CHANNEL}
 
+
+def test_no_secret_is_ever_logged(house: House) -> None:
+    key, token = created(house.dsn, "admin", key_pepper=PEPPER), house.issuer.token()
     for name in ("api", "worker", "beat"):
         house.begin(name, name)
     broken = _begin_broken(house)
@@ -128,37 +148,43 @@ def test_no_secret_is_ever_logged(house: House) -> None:
     house.broker.kill()
     until(lambda: "onnection" in house.said["worker"].log, SECONDS, "the worker misses the broker")
     _is_asked(house, key)
-    for name in ("doctor", "doctor-json", "migrate", "doctor-refused", "migrate-refused"):
-        house.said[name].exit_code(SECONDS)
     for name in ("api", "worker", "beat"):
-        house.said[name].stopped()
+        house.said[name].process.send_signal(signal.SIGTERM)
+    for name in ("api", "worker", "beat"):
+        house.said[name].exit_code(SECONDS)
 
     for name, running in house.said.items():
         assert len(running.log) > 20, f"{name} said nothing"
     assert _levels(house) >= {"debug", "info"}
-    assert house.leaks(secrets) == []
+    assert house.leaks(secrets_with(key, token)) == []
 
 
 def _begin_broken(house: House) -> dict[str, str]:
-    """Programs that are refused, and those that look at how things are; by the former what they say of it."""
-    refused = house.refusing.url("watcher", IN_URL)
-    wrong = house.broker.url.replace(PASSWORD, "wr0ng-password")
+    """Programs that are refused, by what they say of it."""
+    refused, wrong = house.refused(), house.broker.url.replace(PASSWORD, WRONG)
     house.begin("api-refused", "api", database_url=refused)
-    house.begin("worker-refused", "worker", database_url=refused)
-    house.begin("worker-wrong", "worker", broker_url=wrong)
-    house.begin("beat-wrong", "beat", broker_url=wrong)
-    house.begin("migrate-refused", "migrate", database_url=refused)
-    house.begin("doctor-refused", "doctor", database_url=refused)
-    house.begin("migrate", "migrate")
-    house.begin("doctor", "doctor", broker_url=wrong)
-    house.begin("doctor-json", "doctor", "--json")
-    return {
-        "api-refused": REFUSED,
-        "migrate-refused": REFUSED,
-        "doctor-refused": REFUSED,
-        "worker-wrong": "invalid username-password",
-        "beat-wrong": "invalid username-password",
-    }
+    house.begin("worker-wrong", "worker", broker_url=wrong, logfire_token="")
+    if house.form == "json":
+        house.begin("worker-refused", "worker", database_url=refused, logfire_token="")
+        house.begin("beat-wrong", "beat", broker_url=wrong)
+    return {"api-refused": REFUSED, "worker-wrong": "invalid username-password"}
+
+
+@pytest.mark.parametrize("house", ["text"], indirect=True)
+def test_no_secret_is_ever_printed(house: House) -> None:
+    """By commands that end; the migration of a database that is migrated is one, too."""
+    key, token = created(house.dsn, "admin", key_pepper=PEPPER), house.issuer.token()
+    for command in (["migrate"], ["doctor"], ["doctor", "--json"], ["key", "list"], ["alerts", "test"]):
+        for changes in (
+            {},
+            {"database_url": house.refused()},
+            {"broker_url": house.broker.url.replace(PASSWORD, WRONG)},
+        ):
+            said = house.printed(command, **changes)
+            assert len(said) > 10, (command, changes)
+            found = [what for what, secret in secrets_with(key, token).items() if secret in said]
+            assert found == [], said
+    assert set(house.refusing.passwords) == {IN_TRUTH}
 
 
 def _is_used(house: House, key: str, token: str) -> None:
