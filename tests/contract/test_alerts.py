@@ -121,6 +121,17 @@ async def test_what_was_over_when_it_was_first_seen_is_one_line_of_news(world: W
     assert {alert.severity for alert in await telling.alerts()} == {Severity.INFO}
 
 
+async def test_a_clock_that_was_ahead_when_alerting_began_hides_nothing(world: World) -> None:
+    telling = Telling.to(world, ALL)
+    await telling.sent(DAY)
+    assert await telling.told(0) == []
+    identity = await world.pipeline(**HOURLY)
+    await telling.check(61 * MINUTE)
+    await telling.wrote(identity, 62 * MINUTE)
+    await telling.check(63 * MINUTE)
+    assert await telling.told() == [("all", "orders is stale")]
+
+
 async def test_of_what_is_older_than_alerting_only_what_lasts_is_told(world: World) -> None:
     over, lasting = await world.pipeline("over", **HOURLY), await world.pipeline("lasting", **HOURLY)
     telling = Telling.to(world, ALL)

@@ -78,7 +78,7 @@ class MemoryAlerts:
         self._activated_at: datetime | None = None
 
     async def compose(self, now: datetime, channels: Sequence[Channel]) -> int:
-        self._activated_at = self._activated_at or now
+        self._activated_at = min(self._activated_at or now, now)
         for kind in AlertKind:
             self._collect(kind, now, told_from(now, self._activated_at))
         written = self._tell_beginnings(now, channels) + self._tell_ends(now, channels)

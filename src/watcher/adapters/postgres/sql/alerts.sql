@@ -1,7 +1,8 @@
 -- name: hold
--- Who holds this row composes; the others follow. The first pass ever sets when alerting began.
+-- Who holds this row composes; the others follow. The first pass ever sets when alerting began; that this lies ahead
+-- says a wrong clock.
 UPDATE alert_upkeep
-SET activated_at = COALESCE(activated_at, :now)
+SET activated_at = LEAST(activated_at, :now)
 RETURNING activated_at;
 
 -- name: untold
