@@ -46,7 +46,7 @@ def until_closed(connection: socket.socket) -> bytes:
 
 def answers(received: bytes, *, headless: int = 0) -> list[Heard]:
     """The answers in their order, each whole; of so many first ones there is only the head, as HEAD has it."""
-    found = []
+    found: list[Heard] = []
     while received:
         head, separator, rest = received.partition(b"\r\n\r\n")
         assert separator, received

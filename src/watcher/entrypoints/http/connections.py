@@ -6,13 +6,11 @@ looks now and again whether a deadline has passed: moving a deadline costs a req
 
 from asyncio import Transport
 from asyncio.events import TimerHandle
-from collections.abc import Sized
 from dataclasses import dataclass
 from enum import Enum, auto
 
 import httptools
 from uvicorn._types import ASGI3Application
-from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from watcher.entrypoints.http.crowd import PROBES, ServerIsBusy
@@ -26,6 +24,7 @@ from watcher.entrypoints.http.problems import (
     problem_of,
 )
 from watcher.entrypoints.http.secured import PLAIN
+from watcher.entrypoints.http.turns import Turns
 
 MOST_REFUSED = 2
 """From so many times the connections that are served on, one is closed without waiting for its request."""
@@ -56,18 +55,6 @@ class At(Enum):
     NOTHING = auto()
     HEAD = auto()
     BODY = auto()
-
-
-class Turns(FlowControl):
-    """Nothing is read while requests that have arrived wait for their turn."""
-
-    def __init__(self, transport: Transport, queue: Sized) -> None:
-        super().__init__(transport)
-        self._queue = queue
-
-    def resume_reading(self) -> None:
-        if not self._queue:
-            super().resume_reading()
 
 
 class BoundedProtocol(HttpToolsProtocol):
