@@ -26,7 +26,9 @@ CLOSING = "Connection: close"
 def guarded(serve: Serve, database: str) -> Iterator[tuple[Program, str]]:
     """A server that wants a key, takes little, and from each caller a request a minute; and a key that may write."""
     limits = {"body_limit": str(MEBIBYTE), "rate_limit": "0.01", "rate_burst": "2", "workers": "1"}
-    with serve(database, authentication="keys", connection_limit=str(CONNECTIONS), **limits) as program:
+    with serve(
+        database, authentication="keys", ready=True, connection_limit=str(CONNECTIONS), **limits
+    ) as program:
         yield program, created(database, "write")
 
 

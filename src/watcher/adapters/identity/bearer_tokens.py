@@ -77,6 +77,7 @@ class BearerTokens:
         if keys is None or identity not in keys:
             keys = await self._keys.renewed()
         if identity not in keys:
+            self._keys.require_latest()
             raise CredentialsRefused("it is signed by a key that the issuer does not publish")
         return keys[identity]
 
