@@ -33,7 +33,7 @@ def require_sound(version: str, headers: Sequence[tuple[bytes, bytes]]) -> None:
     for name, value in headers:
         if name == b"host":
             hosts += 1
-        elif name == b"transfer-encoding" and value.strip().lower() != b"chunked":
+        elif name == b"transfer-encoding" and value.strip(b" \t").lower() != b"chunked":
             raise Refused(NO_CODING)
     if hosts > 1 or (hosts == 0 and version == "1.1"):
         raise Refused(NO_HOST)
