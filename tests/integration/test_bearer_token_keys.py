@@ -33,7 +33,8 @@ async def test_the_keys_outlive_an_issuer_that_is_away(issuer: Issuer, tokens: B
     del issuer.documents["/keys"]
     with logged() as log:
         assert (await tokens.find(issuer.token(sub="another"))).id == "oidc:another"
-        assert "does not publish" in await refusal(tokens, issuer.token(kid="two"))
+        with pytest.raises(SourceUnavailable):  # it may be that the issuer has it by now
+            await tokens.find(issuer.token(kid="two"))
     assert "The keys of the issuer cannot be read: those known are good for" in log.getvalue()
     assert "The issuer answers 404" in log.getvalue()
 
