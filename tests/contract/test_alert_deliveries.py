@@ -200,3 +200,31 @@ async def test_deliveries_are_read_in_pages_and_by_filters(telling: Telling) -> 
     assert newest.more
     rest = await deliveries.page(DeliveryFilter(), Page(limit=1, after=newest.items[-1].id))
     assert ([each.channel for each in rest.items], rest.more) == (["all"], False)
+
+
+async def test_what_a_wrong_clock_put_off_is_tried_once_nobody_can_be_sending_it(telling: Telling) -> None:
+    ahead = BEGIN + 60 * MINUTE
+    telling.notifier.down["ops"] = REFUSED
+    assert await telling.sent(ahead) == Sent(delivered=1, failed=1)
+    telling.notifier.down.clear()
+
+    assert await telling.sent(BEGIN) == Sent()
+    assert await telling.sent(BEGIN + LEASE.total_seconds() - 1) == Sent()
+    assert await telling.sent(BEGIN + LEASE.total_seconds()) == Sent(delivered=1)
+    assert {each.state for each in await telling.deliveries()} == {DeliveryState.DELIVERED}
+
+
+async def test_a_rest_is_believed_as_long_as_it_can_be(telling: Telling) -> None:
+    """However often it was tried, no attempt comes sooner than its rest."""
+    telling.notifier.down["ops"] = REFUSED
+    await telling.sent()
+    for attempt in range(1, ATTEMPTS - 1):
+        (delivery,) = await telling.deliveries(DeliveryFilter(channel="ops"))
+        assert delivery.next_attempt_at is not None
+        assert delivery.attempts == attempt
+        await telling.world.watcher.deliveries.abandon(telling.world.clock.instant)
+        assert (await telling.deliveries(DeliveryFilter(channel="ops")))[
+            0
+        ].next_attempt_at == delivery.next_attempt_at
+        telling.world.clock.instant = delivery.next_attempt_at
+        await telling.sent()

@@ -8,15 +8,17 @@ import time
 import traceback
 from collections.abc import Iterator, Sequence
 
-from tests.faults import of_brokers, of_clocks, of_crowds, of_databases, of_programs
+from tests.faults import of_brokers, of_clocks, of_crowds, of_databases, of_memory, of_programs, of_restarts
 from tests.faults.fault import Fault
 from tests.faults.ordeal import Finding, seen, survived
 
 FAULTS: Sequence[Fault] = (
     *of_databases.FAULTS,
     *of_brokers.FAULTS,
+    *of_memory.FAULTS,
     *of_programs.FAULTS,
     *of_clocks.FAULTS,
+    *of_restarts.FAULTS,
     *of_crowds.FAULTS,
 )
 HEAD = (

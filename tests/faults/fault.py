@@ -5,7 +5,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,6 +20,9 @@ class Scene:
     system: System
     load: Load
     seconds: float
+    stack: ExitStack
+    """What a fault has to have until the end, it enters here."""
+
     noted: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
 
@@ -37,11 +40,16 @@ def possible() -> str | None:
     return None
 
 
+def nothing(_: Scene) -> None:
+    """No more."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """`strike` makes it at the beginning of a block, and mends it at the end; in between it lasts for `seconds`.
 
-    `obstacle` says why it cannot be made here, if it cannot. With `unnoticed` no client may be refused.
+    `afterwards` looks at what has to hold besides, once clients are served and runs are judged again. `obstacle` says why
+    it cannot be made here, if it cannot. With `unnoticed` no client may be refused.
     """
 
     name: str
@@ -51,6 +59,7 @@ class Fault:
     stage: Stage = field(default_factory=Stage)
     obstacle: Callable[[], str | None] = possible
     unnoticed: bool = False
+    afterwards: Callable[[Scene], None] = nothing
 
 
 def unmountable() -> str | None:

@@ -1,4 +1,4 @@
-"""Processes of Watcher that are killed, as the kernel does it where memory runs out: by SIGKILL, in their work."""
+"""Processes of Watcher that are killed by SIGKILL, in their work."""
 
 import asyncio
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ AT_WORK = "SELECT message, attempts FROM job_attempt"
 
 
 @contextmanager
-def _tasks_killed(scene: Scene) -> Iterator[None]:
+def tasks_killed(scene: Scene) -> Iterator[None]:
     """The processes that do the work, in the middle of a job; their parent makes new ones."""
     left: set[tuple[object, ...]] = set()
     for _ in range(TIMES):
@@ -91,8 +91,8 @@ def _api_killed(scene: Scene) -> Iterator[None]:
 FAULTS = (
     Fault(
         "task-killed",
-        f"the processes of a worker are killed (SIGKILL, as for lack of memory) in the middle of a job, {TIMES} times",
-        _tasks_killed,
+        f"the processes of a worker are killed (SIGKILL) in the middle of a job, {TIMES} times",
+        tasks_killed,
         seconds=1,
         unnoticed=True,
     ),

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -63,9 +64,9 @@ class Finding:
 
 def survived(fault: Fault) -> Finding:
     """What came of the fault. Fails where the system does not recover in time."""
-    with staged(fault.stage) as system:
+    with staged(fault.stage) as system, ExitStack() as stack:
         load = Load(system.api.url, watched=True, declaring=1, nameless=1, pause_seconds=0.01)
-        scene = Scene(system, load, fault.seconds)
+        scene = Scene(system, load, fault.seconds, stack)
         with load:
             until(lambda: load.acknowledged() >= WARM, RECOVERY_SECONDS, f"{WARM} runs")
             began = time.monotonic()
@@ -74,6 +75,7 @@ def survived(fault: Fault) -> Finding:
             ended, known = time.monotonic(), set(load.ended)
             recovered = _recovered(load, ended)
             judging = _judging(load, system, ended, known)
+            fault.afterwards(scene)
             time.sleep(BREATH_SECONDS)
         return Finding(
             fault,

@@ -47,6 +47,8 @@ class System:
     broker: Broker
     programs: dict[str, Program] = field(default_factory=dict)
     port: int = field(default_factory=free_port)
+    settings: dict[str, str] = field(default_factory=dict)
+    """Of programs that begin from now on."""
 
     @property
     def dsn(self) -> str:
@@ -77,10 +79,18 @@ class System:
         settings = {
             "WATCHER_DATABASE_URL": self.dsn,
             "WATCHER_BROKER_URL": self.broker.url,
+            **self.settings,
             **(told_by(self._clock) if name in self.stage.clocks else {}),
         }
         log = self.directory / f"{name}.log"
         self.programs[name] = Program(list(arguments), log, settings, self.port)
+
+    def begin_all(self) -> None:
+        """API, worker and beat, until they are ready."""
+        self.begin("api", "api", "--workers", "2")
+        self.begin("worker", "worker", "--concurrency", "2")
+        self.begin("beat", "beat")
+        self.api.await_ready(READY_SECONDS)
 
     def wrong(self) -> list[str]:
         """What is in the logs and does not belong there."""
@@ -135,10 +145,7 @@ def _postgres(postgres: Postgres) -> Iterator[None]:
 def _programs(system: System) -> Iterator[None]:
     try:
         system.jump(0)
-        system.begin("api", "api", "--workers", "2")
-        system.begin("worker", "worker", "--concurrency", "2")
-        system.begin("beat", "beat")
-        system.api.await_ready(READY_SECONDS)
+        system.begin_all()
         yield
     finally:
         for each in system.programs.values():

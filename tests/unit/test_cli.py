@@ -147,7 +147,7 @@ def test_the_schema_can_be_printed_without_a_database() -> None:
     assert "CREATE TABLE pipeline_execution (" in said
 
 
-@pytest.mark.parametrize("expression", ["", "* * * *", "61 * * * *", "0 0 31 2 *", "often", "*/0 * * * *"])
+@pytest.mark.parametrize("expression", [" ", "* * * *", "61 * * * *", "0 0 31 2 *", "often", "*/0 * * * *"])
 def test_a_schedule_that_is_none_is_named_at_the_start(expression: str) -> None:
     code, said = _run("api", WATCHER_SCHEDULE_CHECK_FRESHNESS=expression)
 

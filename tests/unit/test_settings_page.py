@@ -42,7 +42,7 @@ def test_passwords_are_never_shown() -> None:
 
 @pytest.mark.parametrize(
     ("text", "metrics"),
-    [("", ()), ("inserts", ("inserts",)), (" total_rows , inserts,total_rows,", ("total_rows", "inserts"))],
+    [(",", ()), ("inserts", ("inserts",)), (" total_rows , inserts,total_rows,", ("total_rows", "inserts"))],
 )
 def test_metrics_to_watch_stand_between_commas(
     monkeypatch: pytest.MonkeyPatch, text: str, metrics: tuple[str, ...]

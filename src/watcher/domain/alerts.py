@@ -152,7 +152,8 @@ class Alerts(Protocol):
         A spell is told once: of passes at the same time one follows the other. Its end is told on those of the
         channels on which its beginning was delivered, as soon as it was, within `RECENT` after it was learned. A spell that was over
         when it was first seen is told by one line, as `info`, if it was found since `told_from`; the first pass ever
-        sets that instant, so what is older than alerting is told only if it lasts.
+        sets that instant, so what is older than alerting is told only if it lasts. If a wrong clock set it to an
+        instant to come, the first that knows better sets it right.
         """
         ...
 

@@ -26,6 +26,9 @@ LONGEST_PASS = timedelta(minutes=2)
 UNFINISHED = "whoever sent it did not say what became of it"
 OUTDATED = "nobody sent it in time"
 
+DISBELIEVED_BEYOND = timedelta(minutes=1)
+"""An attempt that is due so much later than it can be was put off by a wrong clock."""
+
 
 class DeliveryState(StrEnum):
     """What became of a message on a channel. `failed` ones are tried again, `abandoned` ones are not."""
@@ -116,6 +119,13 @@ def is_hopeless(delivery: Delivery, give_up_at: datetime, now: datetime) -> bool
     return due and (delivery.attempts >= ATTEMPTS or give_up_at <= now)
 
 
+def believed(delivery: Delivery, now: datetime) -> datetime | None:
+    """When the next attempt is due. What a wrong clock put off is due after a lease: somebody may be sending it just now."""
+    longest = max(LEASE, rest(max(delivery.attempts, 1), 1.0))
+    due = delivery.next_attempt_at
+    return now + LEASE if due is not None and due > now + longest + DISBELIEVED_BEYOND else due
+
+
 class Notifier(Protocol):
     """Who sends messages."""
 
@@ -147,7 +157,10 @@ class Deliveries(Protocol):
         ...
 
     async def abandon(self, now: datetime) -> int:
-        """Gives up what could not be sent in time, and what was tried `ATTEMPTS` times; how many there were."""
+        """Gives up what could not be sent in time, and what was tried `ATTEMPTS` times; how many there were.
+
+        What a wrong clock put off is due when it is `believed` to be from then on.
+        """
         ...
 
     async def page(self, wanted: DeliveryFilter, page: Page) -> Slice[Delivery]:

@@ -41,7 +41,7 @@ CONFIGURATION: Mapping[str, Any] = {
     "broker_connection_max_retries": None,
     "broker_connection_timeout": 2.0,
     "broker_heartbeat": 30,
-    "beat_scheduler": "celery.beat:Scheduler",
+    "beat_scheduler": "watcher.adapters.bus.clockwork:Clockwork",
     "beat_max_loop_interval": 5,
     "timezone": "UTC",
     "enable_utc": True,

@@ -18,6 +18,7 @@ from watcher.domain.deliveries import (
     DeliveryState,
     Message,
     Outcome,
+    believed,
     is_hopeless,
 )
 from watcher.domain.page import Page, Slice
@@ -113,6 +114,9 @@ class MemoryDeliveries:
                 log.error(ABANDONED, row.message_id, row.channel, outcome.error)
 
     async def abandon(self, now: datetime) -> int:
+        for row in self._rows.values():
+            if row.state in OPEN:
+                self._rows[row.id] = replace(row, next_attempt_at=believed(row, now))
         over = [
             row
             for row in self._rows.values()

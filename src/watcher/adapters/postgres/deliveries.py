@@ -12,7 +12,10 @@ from watcher.adapters.postgres.queries import load
 from watcher.domain.alert_channels import Severity
 from watcher.domain.deliveries import (
     ATTEMPTS,
+    DISBELIEVED_BEYOND,
+    FIRST_RETRY,
     LEASE,
+    LONGEST_RETRY,
     OUTDATED,
     UNFINISHED,
     Claim,
@@ -74,7 +77,15 @@ class PostgresDeliveries:
 
     async def abandon(self, now: datetime) -> int:
         rows = await self._database.rows(
-            SQL["abandon"], now=now, most=ATTEMPTS, outdated=OUTDATED, unfinished=UNFINISHED
+            SQL["abandon"],
+            now=now,
+            most=ATTEMPTS,
+            outdated=OUTDATED,
+            unfinished=UNFINISHED,
+            margin=DISBELIEVED_BEYOND,
+            lease=LEASE,
+            first_rest=FIRST_RETRY,
+            longest_rest=LONGEST_RETRY,
         )
         for row in rows:
             log.error(ABANDONED, row["message_id"], row["channel"], row["last_error"])

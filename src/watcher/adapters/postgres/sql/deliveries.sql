@@ -35,7 +35,23 @@ WHERE id = :id AND attempts = :attempt AND state IN ('pending', 'failed')
 RETURNING message_id, channel;
 
 -- name: abandon
-WITH over AS MATERIALIZED (
+-- What a wrong clock put off is due as it is `believed` to be by the domain.
+WITH put_off AS MATERIALIZED (
+    SELECT d.id
+    FROM alert_delivery AS d
+    WHERE d.state IN ('pending', 'failed')
+        AND d.next_attempt_at > :now::TIMESTAMPTZ + :margin::INTERVAL
+            + GREATEST(:lease::INTERVAL, LEAST(:first_rest::INTERVAL * 2 ^ GREATEST(d.attempts - 1, 0), :longest_rest::INTERVAL))
+    ORDER BY d.id
+    FOR UPDATE SKIP LOCKED
+),
+sooner AS (
+    UPDATE alert_delivery AS d
+    SET next_attempt_at = :now::TIMESTAMPTZ + :lease::INTERVAL
+    FROM put_off AS p
+    WHERE d.id = p.id
+),
+over AS MATERIALIZED (
     SELECT d.id
     FROM alert_delivery AS d
     WHERE d.state IN ('pending', 'failed') AND d.next_attempt_at <= :now
