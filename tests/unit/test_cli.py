@@ -239,7 +239,6 @@ def test_who_says_so_and_who_stays_on_this_machine_goes_on(
         ),
         ({"KEY_PEPPER": "pepper"}, "WATCHER_KEY_PEPPER: must have 16 characters or more"),
         ({"AUTHENTICATION": "yes"}, "WATCHER_AUTHENTICATION: must be 'none' or 'keys'"),
-        ({"OIDC_AUDIENCE": ""}, "WATCHER_OIDC_AUDIENCE: must not be empty"),
     ],
 )
 def test_settings_of_identity_that_contradict_are_named(settings: dict[str, str], said: str) -> None:
