@@ -1,3 +1,7 @@
 -- Cleaning up: keys that were revoked, or expired, long ago.
 CREATE INDEX api_key_over ON api_key ((LEAST(revoked_at, expires_at)))
 WHERE LEAST(revoked_at, expires_at) IS NOT NULL;
+
+-- Alerts are told as they are collected: none waits for it.
+DROP INDEX alert_untold;
+COMMENT ON COLUMN alert.opened_in IS 'The message that told of it';

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import asyncpg
 
-from watcher.adapters.postgres.alert_collecting import collect
+from watcher.adapters.postgres.alert_collecting import Began, collect
 from watcher.adapters.postgres.database import Database, Transaction
 from watcher.adapters.postgres.queries import Query, load
 from watcher.domain.alert_channels import Channel, Severity
@@ -25,11 +25,12 @@ class PostgresAlerts:
     async def compose(self, now: datetime, channels: Sequence[Channel]) -> int:
         async with self._database.transaction() as transaction:
             (held,) = await transaction.rows(SQL["hold"], now=now)
-            await collect(transaction, now, told_from(now, held["activated_at"]))
-            began = await _tell_beginnings(transaction, now, channels)
+            began = await collect(transaction, now, told_from(now, held["activated_at"]))
+            for each in began:
+                await _tell_beginning(transaction, each, now, channels)
             over = await _tell_ends(transaction, now, [channel.name for channel in channels])
             await transaction.rows(SQL["settle"], recent=now - RECENT)
-        return began + over
+        return len(began) + over
 
     async def page(self, wanted: AlertFilter, page: Page) -> Slice[Alert]:
         """Planned for the kind: some are rare, others nearly all."""
@@ -39,28 +40,35 @@ class PostgresAlerts:
         return Slice.cut([_alert(row) for row in rows], page.limit)
 
 
-async def _tell_beginnings(transaction: Transaction, now: datetime, channels: Sequence[Channel]) -> int:
-    groups = await transaction.rows(SQL["untold"])
-    for group in groups:
-        news = await _news(transaction, group, Severity(group["severity"]), ending=False)
-        message_id = await _written(transaction, news, now, routed(news.severity, channels))
-        await transaction.rows(SQL["tell"], message_id=message_id, ids=group["ids"])
-    return len(groups)
+async def _tell_beginning(
+    transaction: Transaction, began: Began, now: datetime, channels: Sequence[Channel]
+) -> None:
+    first = await _first(transaction, began.first)
+    news = News(began.kind, began.severity, ending=False, count=began.count, first=first)
+    await transaction.rows(
+        SQL["word"],
+        message_id=began.message_id,
+        title=news.title,
+        text=news.text,
+        now=now,
+        give_up_at=now + RECENT,
+        channels=routed(news.severity, channels),
+    )
 
 
 async def _tell_ends(transaction: Transaction, now: datetime, channels: Sequence[str]) -> int:
     groups = await transaction.rows(SQL["untold_ends"], recent=now - RECENT, channels=channels)
     for group in groups:
-        news = await _news(transaction, group, Severity.INFO, ending=True)
+        kind, ids = AlertKind(group["kind"]), group["ids"]
+        first = await _first(transaction, ids[:LINES])
+        news = News(kind, Severity.INFO, ending=True, count=len(ids), first=first)
         message_id = await _written(transaction, news, now, group["channels"])
-        await transaction.rows(SQL["tell_end"], message_id=message_id, ids=group["ids"])
+        await transaction.rows(SQL["tell_end"], message_id=message_id, ids=ids)
     return len(groups)
 
 
-async def _news(transaction: Transaction, group: asyncpg.Record, severity: Severity, *, ending: bool) -> News:
-    ids = group["ids"]
-    first = [Told(**row) for row in await transaction.rows(SQL["told"], ids=ids[:LINES])]
-    return News(AlertKind(group["kind"]), severity, ending, len(ids), first)
+async def _first(transaction: Transaction, ids: Sequence[int]) -> Sequence[Told]:
+    return [Told(**row) for row in await transaction.rows(SQL["told"], ids=ids)]
 
 
 async def _written(transaction: Transaction, news: News, now: datetime, channels: Sequence[str]) -> int:

@@ -194,10 +194,11 @@ spell AS (
 
 -- name: collected
 -- Part of every statement that collects: what of the spells is new, and what of the known ones is over, is written.
--- What is over already when it is first seen is worth an `info`, by the rule `first_severity` of the domain. What goes
--- on as another spell has no end to be told.
+-- What is over already when it is first seen is worth an `info`, by the rule `first_severity` of the domain, and has no end
+-- to be told. Nor has what goes on as another spell. What is new is told at once, in a message for each severity, which is
+-- still to be worded: an alert is written once and not changed until it is over.
 news AS MATERIALIZED (
-    SELECT s.*, a.id AS alert_id
+    SELECT s.*, a.id AS alert_id, CASE WHEN s.ended_at IS NULL THEN s.severity ELSE 'info' END AS first_severity
     FROM spell AS s
     LEFT JOIN LATERAL (
         SELECT k.id, k.ended_at
@@ -215,11 +216,25 @@ over AS (
         settled = n.on_record AND COALESCE((n.facts ->> 'goes_on')::BOOLEAN, FALSE)
     FROM news AS n
     WHERE a.id = n.alert_id
+),
+message AS (
+    INSERT INTO alert_message (kind, severity, ending, title, text, created_at)
+    SELECT g.kind, g.severity, FALSE, '', '', :now
+    FROM (SELECT DISTINCT n.kind, n.first_severity AS severity FROM news AS n WHERE n.alert_id IS NULL) AS g
+    ORDER BY g.severity
+    RETURNING id, severity
+),
+told AS (
+    INSERT INTO alert (kind, spell_id, pipeline_id, opened_at, ended_at, end_learned_at, severity, facts, opened_in, settled)
+    SELECT n.kind, n.id, n.pipeline_id, n.opened_at, n.ended_at,
+        CASE WHEN n.ended_at IS NOT NULL THEN :now::TIMESTAMPTZ END, m.severity, n.facts, m.id, n.ended_at IS NOT NULL
+    FROM news AS n
+    INNER JOIN message AS m ON m.severity = n.first_severity
+    WHERE n.alert_id IS NULL
+    ORDER BY n.id
+    RETURNING id, severity, opened_in
 )
-INSERT INTO alert (kind, spell_id, pipeline_id, opened_at, ended_at, end_learned_at, severity, facts)
-SELECT n.kind, n.id, n.pipeline_id, n.opened_at, n.ended_at,
-    CASE WHEN n.ended_at IS NOT NULL THEN :now::TIMESTAMPTZ END,
-    CASE WHEN n.ended_at IS NULL THEN n.severity ELSE 'info' END, n.facts
-FROM news AS n
-WHERE n.alert_id IS NULL
-ORDER BY n.id
+SELECT t.opened_in AS message_id, t.severity, count(*) AS spells, (array_agg(t.id ORDER BY t.id))[1 : :lines::INTEGER] AS first
+FROM told AS t
+GROUP BY t.opened_in, t.severity
+ORDER BY t.opened_in

@@ -5,14 +5,6 @@ UPDATE alert_upkeep
 SET activated_at = LEAST(activated_at, :now)
 RETURNING activated_at;
 
--- name: untold
--- What began and was not told: what goes into one message each.
-SELECT a.kind, a.severity, array_agg(a.id ORDER BY a.id) AS ids
-FROM alert AS a
-WHERE a.opened_in IS NULL
-GROUP BY a.kind, a.severity
-ORDER BY a.kind, a.severity;
-
 -- name: untold_ends
 -- What is over, by the channels that heard of its beginning and not of its end: what goes into one message each.
 SELECT o.kind, o.channels, array_agg(o.id ORDER BY o.id) AS ids
@@ -39,6 +31,19 @@ FROM alert AS a
 WHERE a.id = ANY(:ids::BIGINT[])
 ORDER BY a.id;
 
+-- name: word
+-- A message that was written without words, due at once on each of its channels.
+WITH message AS (
+    UPDATE alert_message
+    SET title = :title, text = :text
+    WHERE id = :message_id
+    RETURNING id
+)
+INSERT INTO alert_delivery (message_id, channel, next_attempt_at, give_up_at)
+SELECT m.id, c.name, :now, :give_up_at
+FROM message AS m, unnest(:channels::TEXT[]) AS c (name)
+ORDER BY c.name;
+
 -- name: write
 -- A message, due at once on each of its channels.
 WITH message AS (
@@ -54,13 +59,6 @@ sent AS (
 )
 SELECT m.id
 FROM message AS m;
-
--- name: tell
--- What was over when it was told has no end to be told any more.
-UPDATE alert AS a
-SET opened_in = :message_id,
-    settled = a.ended_at IS NOT NULL
-WHERE a.id = ANY(:ids::BIGINT[]);
 
 -- name: tell_end
 UPDATE alert AS a
