@@ -18,7 +18,7 @@ demo: dev ## Run a real incremental pipeline on 2013's flights against a Watcher
 test: dev ## Run every test, on servers that the tests start themselves
 	@$(BIN)/python -m tests.together $(ARGS)
 
-test-faults: dev ## Break everything a Watcher stands on, under load, and count what clients lost; takes about six minutes
+test-faults: dev ## Break everything a Watcher stands on, under load, and count what clients lost; takes about nine minutes
 	@$(BIN)/python -m tests.faults $(ARGS)
 
 test-watching-faults: dev ## Kill Redis, workers and everything under load, and count verdicts and alerts; takes about five minutes

@@ -52,10 +52,6 @@ class Connection:
         with suppress(OSError):
             await self._writer.wait_closed()
 
-    def ended(self) -> bool:
-        """Whether the server ended it."""
-        return self._reader.at_eof()
-
     async def sends(self, text: str | bytes) -> bool:
         """Whether that could be done."""
         try:
@@ -84,9 +80,9 @@ class Connection:
         line = f"x-{'a' * 100}: {'b' * 900}\r\n"
         return await self._asked(_head(path, f"Content-Length: 0\r\n{line * (size // len(line))}x: y"))
 
-    async def _asked(self, *parts: bytes) -> Answer:
+    async def answer(self) -> Answer:
+        """To what is sent meanwhile."""
         began = time.monotonic()
-        sending = asyncio.create_task(self._sends_all(parts))
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 head = await self._reader.readuntil(b"\r\n\r\n")
@@ -95,10 +91,15 @@ class Connection:
             raise AssertionError(f"no answer within {ANSWER_SECONDS:.0f} s") from None
         except (OSError, EOFError):
             return Answer(None, time.monotonic() - began)
+        return Answer(int(head.split(b" ", 2)[1]), time.monotonic() - began, head, body)
+
+    async def _asked(self, *parts: bytes) -> Answer:
+        sending = asyncio.create_task(self._sends_all(parts))
+        try:
+            return await self.answer()
         finally:
             sending.cancel()
             await asyncio.wait([sending])
-        return Answer(int(head.split(b" ", 2)[1]), time.monotonic() - began, head, body)
 
     async def _sends_all(self, parts: tuple[bytes, ...]) -> None:
         for part in parts:

@@ -4,17 +4,21 @@ import asyncio
 import resource
 import time
 from collections import Counter
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from tests.faults.crowd import Answer, Connection, crowd
 from tests.faults.fault import Fault, Scene
+from tests.faults.load import Asked
+from tests.faults.system import Stage
 from tests.server import fetch
 
 CROWD = 2_000
 SLOW = 400
+HEAD_SECONDS, BODY_SECONDS = 10.0, 15.0
 SLOW_SECONDS = 20.0
 DRIP_SECONDS = 1.0
 PATIENCE_SECONDS = 60.0
@@ -25,6 +29,8 @@ GROWTH = 400 << 20
 """Bytes by which both processes together may have grown while they are sent what is too large."""
 
 LARGE = 64 << 20
+REFUSALS = {"announced 64 MiB": 413, "streamed 64 MiB": 413, "100,000 levels": 422, "1 MiB of headers": 431}
+LIMITS = {"WATCHER_REQUEST_LIMIT": "100", "WATCHER_CONNECTION_LIMIT": "300"}
 PATH = "/start_pipeline_execution"
 STARTED = "SELECT e.external_id, e.id FROM pipeline_execution AS e WHERE e.pipeline_id = $1"
 
@@ -39,8 +45,10 @@ def beside(work: Coroutine[Any, Any, None]) -> Iterator[None]:
 
 
 @contextmanager
-def _many(scene: Scene) -> Iterator[None]:
-    """All connect; when all have, all ask at once; who is refused asks again, until all were served."""
+def _many(scene: Scene, *, limited: bool) -> Iterator[None]:
+    """All connect; when all have, all ask at once; who is refused asks again, until all were served. With `limited`
+    some have to be refused.
+    """
     pipeline = _pipeline(scene)
     answers: list[Answer] = []
     acknowledged: dict[str, int] = {}
@@ -70,6 +78,8 @@ def _many(scene: Scene) -> Iterator[None]:
     with beside(all_of_them()):
         pass
     _noted(scene, answers, time.monotonic() - began)
+    if limited:
+        scene.demand(any(answer.status == 503 for answer in answers), "nobody was refused")
     scene.demand(len(acknowledged) == CROWD, f"{len(acknowledged)} of {CROWD} were served in the end")
     stored = asyncio.run(fetch(scene.system.dsn, STARTED, pipeline))
     scene.demand(
@@ -103,23 +113,37 @@ def _others_were_served(scene: Scene, began: float) -> None:
     scene.demand(any(each.served for each in meanwhile), "nobody else was served")
     slowest = max((each.seconds for each in meanwhile), default=0.0)
     scene.demand(slowest < LONGEST_SECONDS, f"another client waited {slowest:.1f} s")
+    before = [each for each in scene.load.asked if each.over <= began]
+    scene.noted.append(f"others waited {_waited(meanwhile)}, and {_waited(before)} before")
+
+
+def _waited(asked: Sequence[Asked]) -> str:
+    """By half of those who were served, and by all but one of a hundred."""
+    seconds = sorted(each.seconds for each in asked if each.served) or [0.0]
+    half, most = (1_000 * seconds[int(part * len(seconds))] for part in (0.5, 0.99))
+    return f"{half:.0f} ms ({most:.0f} ms at the 99th percentile)"
 
 
 @contextmanager
 def _slow(scene: Scene) -> Iterator[None]:
     """Half of them send their headers, the others their bodies, a byte a second; none comes to an end."""
     began = time.monotonic()
-    ended: list[float] = []
+    told: list[tuple[str, Answer]] = []
 
     async def one(number: int) -> None:
         connection = await Connection.to(scene.system.port)
+        kind = "headers" if number % 2 else "body"
         head = f"POST {PATH} HTTP/1.1\r\nHost: x\r\n"
         await connection.sends(head if number % 2 else f"{head}Content-Length: 100000\r\n\r\n")
-        while time.monotonic() - began < SLOW_SECONDS:
-            await asyncio.sleep(DRIP_SECONDS)
-            if not await connection.sends("x: y\r\n" if number % 2 else " ") or connection.ended():
-                ended.append(time.monotonic() - began)
-                break
+        answer = asyncio.create_task(connection.answer())
+        while time.monotonic() - began < SLOW_SECONDS and not answer.done():
+            await asyncio.wait([answer], timeout=DRIP_SECONDS)
+            if not answer.done():
+                await connection.sends("x: y\r\n" if number % 2 else " ")
+        if answer.done():
+            told.append((kind, await answer))
+        answer.cancel()
+        await asyncio.wait([answer])
         await connection.close()
 
     async def all_of_them() -> None:
@@ -127,10 +151,17 @@ def _slow(scene: Scene) -> Iterator[None]:
 
     with beside(all_of_them()):
         yield
-    scene.noted.append(
-        f"{len(ended)} of {SLOW} slow ones were cut off"
-        + (f", the last after {max(ended):.0f} s" if ended else "")
-    )
+    for kind, seconds in (("headers", HEAD_SECONDS), ("body", BODY_SECONDS)):
+        answers = [answer for which, answer in told if which == kind]
+        statuses = Counter(answer.status for answer in answers)
+        longest = max((answer.seconds for answer in answers), default=0.0)
+        words = ", ".join(f"{count} x {status or 'cut off'}" for status, count in statuses.items())
+        scene.noted.append(f"slow {kind}: {words}, within {longest:.1f} s")
+        scene.demand(
+            set(statuses) <= {408, None} and statuses[408] > 0 and statuses.total() == SLOW // 2,
+            f"slow {kind} of {SLOW // 2} clients: {statuses}",
+        )
+        scene.demand(longest < 2 * seconds, f"slow {kind} was borne for {longest:.1f} s")
     _others_were_served(scene, began)
 
 
@@ -150,8 +181,9 @@ def _large(scene: Scene) -> Iterator[None]:
                 crowd(port, 8, lambda each: each.posts_bytes(PATH, deep)),
                 crowd(port, 8, lambda each: each.has_headers(PATH, 1 << 20)),
             )
-            kinds = ("announced 64 MiB", "streamed 64 MiB", "100,000 levels", "1 MiB of headers")
-            answers.extend((kind, each) for kind, group in zip(kinds, found, strict=True) for each in group)
+            answers.extend(
+                (kind, each) for kind, group in zip(REFUSALS, found, strict=True) for each in group
+            )
 
     with beside(all_of_them()):
         yield
@@ -161,8 +193,11 @@ def _large(scene: Scene) -> Iterator[None]:
         f"{kind}: {count} x {status or 'cut off'}" for (kind, status), count in sorted(seen.items(), key=str)
     ]
     scene.noted.append(f"the API grew by {grown / 1e6:.0f} MB")
-    refused = all(answer.status is None or 400 <= answer.status < 500 for _, answer in answers)
-    scene.demand(refused, f"what is too large was not refused: {seen}")
+    for kind, status in REFUSALS.items():
+        scene.demand(
+            {each for which, each in seen if which == kind} <= {status, None} and seen[kind, status] > 0,
+            f"{kind} is not answered {status}: {seen}",
+        )
     scene.demand(grown < GROWTH, f"the API grew by {grown:,} bytes")
     _others_were_served(scene, began)
 
@@ -182,14 +217,24 @@ FAULTS = (
     Fault(
         "crowd",
         f"{CROWD:,} connections are opened, and then all start a run at once",
-        _many,
+        partial(_many, limited=False),
         seconds=1,
         obstacle=too_few_files,
     ),
     Fault(
+        "crowd-limited",
+        "the same, where a process works on 100 requests and serves 300 connections at a time",
+        partial(_many, limited=True),
+        seconds=1,
+        stage=Stage(settings=LIMITS),
+        obstacle=too_few_files,
+    ),
+    Fault(
         "slowloris",
-        f"{SLOW} connections send headers, or bodies, of which a byte comes every second, for {SLOW_SECONDS:.0f} s",
+        f"{SLOW} connections send headers, or bodies, of which a byte or a line comes every second; "
+        f"a head may take {HEAD_SECONDS:.0f} s, a body {BODY_SECONDS:.0f} s",
         _slow,
+        stage=Stage(settings={"WATCHER_BODY_TIMEOUT": f"{BODY_SECONDS}"}),
         seconds=SLOW_SECONDS,
         unnoticed=True,
     ),

@@ -1,6 +1,7 @@
 """A worker that is out of memory: the kernel kills its processes, and then its main one, by a limit of their own."""
 
 import asyncio
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,14 +14,15 @@ from tests.faults import memory
 from tests.faults.fault import Fault, Scene
 from tests.faults.of_programs import tasks_killed
 from tests.faults.system import READY_SECONDS
-from tests.integration.programs import until
+from tests.integration.programs import Program, until
 from tests.server import execute, fetch
 
 STALE = 50_000
 HEADROOM = 32 << 20
 """Bytes beyond what the worker holds: less than it takes to report so many stale pipelines."""
 
-SETTLING_SECONDS = 4.0
+SETTLING_SECONDS = 2.0
+DONE = re.compile(r"ForkPoolWorker-(\d) .* succeeded in ")
 PATIENCE_SECONDS = 120.0
 AT_WORK = "SELECT attempts FROM job_attempt WHERE job = 'check_freshness'"
 DECLARED = f"""
@@ -86,7 +88,8 @@ def _out_of_memory(scene: Scene) -> Iterator[None]:
         supervisor = Supervisor(scene, group)
         supervisor.begin()
         with supervisor.watching():
-            until(lambda: " ready." in system.worker.log, READY_SECONDS, "the worker is ready")
+            until(lambda: _all_have_worked(system.worker), PATIENCE_SECONDS, "each process has done a job")
+            asyncio.run(execute(system.dsn, DECLARED))
             threading.Event().wait(SETTLING_SECONDS)
             group.limit(group.anonymous() + HEADROOM)
             _kills_a_process(scene, group)
@@ -105,7 +108,7 @@ def _kills_a_process(scene: Scene, group: memory.Group) -> None:
     """One that works; the main process lives, and makes another."""
     main = scene.system.worker.process.pid
     scene.demand(group.kills() == 0, "something was killed before there was a reason")
-    _everything_goes_stale(scene)
+    _check_is_asked_for(scene)
     until(lambda: group.kills() > 0, PATIENCE_SECONDS, "the kernel kills a process of the worker")
     scene.demand(scene.system.worker.process.pid == main, "the whole worker died of one process")
     scene.demand(asyncio.run(fetch(scene.system.dsn, AT_WORK)) != [], "it was not in the middle of the job")
@@ -116,15 +119,16 @@ def _kills_the_worker(scene: Scene, group: memory.Group, supervisor: Supervisor)
     Path(f"/proc/{scene.system.worker.process.pid}/oom_score_adj").write_text("1000")
     before = group.kills()
     group.limit(group.anonymous() + HEADROOM // 2)
-    _everything_goes_stale(scene)
+    asyncio.run(execute(scene.system.dsn, DECLARED))
+    _check_is_asked_for(scene)
     until(lambda: supervisor.restarts > 0, PATIENCE_SECONDS, "the kernel kills the worker's main process")
     scene.demand(group.kills() > before, "it was not the kernel that killed the worker")
     until(lambda: " ready." in scene.system.worker.log, READY_SECONDS, "the worker is ready again")
 
 
-def _everything_goes_stale(scene: Scene) -> None:
-    asyncio.run(execute(scene.system.dsn, DECLARED))
-    _check_is_asked_for(scene)
+def _all_have_worked(worker: Program) -> bool:
+    """What a process needs for its first job, and from then on, it has."""
+    return {*DONE.findall(worker.log)} >= {"1", "2"}
 
 
 def _check_is_asked_for(scene: Scene) -> None:

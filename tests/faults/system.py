@@ -33,6 +33,9 @@ class Stage:
     redis: bool = True
     """Whether Redis is there when the rest begins."""
 
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """Of Watcher, by the names of their variables; the others are as they are by default."""
+
     clocks: frozenset[str] = frozenset()
     """The programs whose clocks can jump."""
 
@@ -121,7 +124,11 @@ def staged(stage: Stage) -> Iterator[System]:
         redis = directory / "redis"
         redis.mkdir()
         system = System(
-            stage, directory, Postgres(volume / "home", stage.postgres), Broker(redis, free_port())
+            stage,
+            directory,
+            Postgres(volume / "home", stage.postgres),
+            Broker(redis, free_port()),
+            settings=dict(stage.settings),
         )
         stack.enter_context(_postgres(system.postgres))
         asyncio.run(migrate(system.dsn))

@@ -100,7 +100,7 @@ def test_what_it_does_not_understand_is_an_error_of_use(arguments: tuple[str, ..
 @pytest.mark.parametrize("command", ["api", "up", "migrate"])
 @pytest.mark.parametrize(
     ("port", "reason"),
-    [("http", "a whole number"), ("0", "1 or more"), ("65536", "65535 or less")],
+    [("http", "a whole number"), ("0", "1 or more"), ("65536", "65535 or less"), (" ", "a whole number")],
 )
 def test_a_bad_setting_is_named_as_it_was_set(command: str, port: str, reason: str) -> None:
     code, said = said_by(command, WATCHER_PORT=port)
