@@ -64,8 +64,6 @@ def _rule(kind: str, message: str, context: Mapping[str, Any]) -> str:
     if kind == PATTERN:  # of words between bars, as settings have it
         words = str(context["pattern"]).strip("^$()").split("|")
         return f"must be {', '.join(words[:-1])} or {words[-1]}"
-    if context.get("min_length") == 1:
-        return "must not be empty"
     if kind in WORDS:
         return WORDS[kind].format_map({name: _number(value) for name, value in context.items()})
     return message.removeprefix("Value error, ")

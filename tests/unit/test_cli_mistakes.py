@@ -1,0 +1,105 @@
+"""Mistakes in settings: in words for people, and without what is secret."""
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+from tests.commands import said_by
+from watcher.entrypoints.cli.mistakes import unreadable
+from watcher.settings import Settings
+
+
+@pytest.fixture(autouse=True)
+def no_settings_of_the_machine(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Neither a `.env` in the working directory nor the environment takes part."""
+    monkeypatch.chdir(tmp_path_factory.mktemp("nowhere"))
+    for name in Settings.model_fields:
+        monkeypatch.delenv(f"WATCHER_{name.upper()}", raising=False)
+
+
+BROKER_OF_ANOTHER = """
+import watcher.entrypoints
+from watcher.adapters.bus.application import application
+from watcher.domain.jobs import JOBS, Job
+
+conf = application("redis://ours/0", JOBS, {}).conf
+print(conf.broker_url, conf.broker_read_url, conf.broker_write_url, conf.result_backend)
+"""
+
+
+def test_variables_of_another_celery_lead_no_message_astray() -> None:
+    names = ("BROKER_URL", "BROKER_READ_URL", "BROKER_WRITE_URL", "RESULT_BACKEND")
+    foreign = {f"CELERY_{name}": "redis://theirs/0" for name in names}
+    done = subprocess.run(
+        [sys.executable, "-c", BROKER_OF_ANOTHER],
+        env=os.environ | foreign,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == ["redis://ours/0"] * 3 + ["None"]
+
+
+WORDS_OF_PYTHON = re.compile(r"[Ii]nput|[Ss]tring|parse|pattern|boolean|items|integer|validation")
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"WORKERS": "1.5"}, "WORKERS: must be a whole number"),
+        ({"BODY_LIMIT": "9" * 5_000}, "BODY_LIMIT: must be a whole number of fewer digits"),
+        ({"DATABASE_TIMEOUT": "ten"}, "DATABASE_TIMEOUT: must be a number"),
+        ({"DATABASE_TIMEOUT": "0"}, "DATABASE_TIMEOUT: must be more than 0"),
+        ({"DATABASE_TIMEOUT": "nan"}, "DATABASE_TIMEOUT: must be 3600 or less"),
+        ({"RATE_LIMIT": "1e9"}, "RATE_LIMIT: must be 1000000 or less"),
+        ({"METRICS": "maybe"}, "METRICS: must be true or false"),
+        ({"LOG_LEVEL": "loud"}, "LOG_LEVEL: must be debug, info, warning, error or critical"),
+        ({"LOG_FORMAT": "xml"}, "LOG_FORMAT: must be 'text' or 'json'"),
+        ({"AUTO_ANOMALY_RULES": "rows,columns"}, "AUTO_ANOMALY_RULES: must be some of 'duration_seconds', "),
+    ],
+)
+def test_mistakes_are_told_in_words_for_people(settings: dict[str, str], said: str) -> None:
+    code, found = said_by("api", **{f"WATCHER_{name}": value for name, value in settings.items()})
+
+    assert code == 1
+    assert f"cannot go on: WATCHER_{said}" in found
+    assert found.count("WATCHER_") == 1
+    assert not WORDS_OF_PYTHON.search(found)
+
+
+UNREADABLE = (
+    "postgresql://watcher:sesame/open@db.example:5432/watcher",
+    "postgresql://watcher:sesame#open@db.example/watcher",
+    "postgresql://watcher:sesame?open@db.example/watcher",
+    "postgresql://watcher:[sesame@db.example/watcher",
+    "postgresql://watcher:open@db.example:sesame/watcher",
+)
+
+
+@pytest.mark.parametrize(
+    "command", ["api", "migrate", "doctor", "worker", "cleanup", "key list", "lineage verify"]
+)
+@pytest.mark.parametrize("url", UNREADABLE)
+@pytest.mark.parametrize("name", ["DATABASE_URL", "POOLER_URL", "REPLICA_URL"])
+def test_a_url_that_cannot_be_read_is_refused_without_a_part_of_its_password(
+    command: str, url: str, name: str
+) -> None:
+    readable = "postgresql://watcher@one.example:5432,[::1]:5433,two.example/watcher"
+    environment = {
+        "WATCHER_DATABASE_URL": readable,
+        "WATCHER_BROKER_URL": "redis://127.0.0.1:1/0",
+        f"WATCHER_{name}": url,
+    }
+    code, said = said_by(*command.split(), **environment)
+
+    assert code == (2 if command == "doctor" else 1)
+    assert f"WATCHER_{name}: cannot be read as postgresql://" in said
+    assert "%2F" in said
+    assert "sesame" not in said
+    assert "open" not in said
+    assert unreadable("WATCHER_DATABASE_URL", readable) is None
