@@ -1,5 +1,6 @@
 """Requests made to be read in two ways, over real sockets."""
 
+import gzip
 import json
 import socket
 
@@ -254,8 +255,33 @@ def test_who_waits_with_the_body_is_told_whether_to_send_it(
     with connected(api) as connection:
         connection.sendall(head)
         received = connection.recv(100_000)
-        if answers(received)[0].status == 100:
+        if received.startswith(b"HTTP/1.1 100 "):
             connection.sendall(TYPE)
         found = answers(received + until_closed(connection))
 
     assert [each.status for each in found] == told
+
+
+@pytest.mark.parametrize("path", ["/pipeline", "/pipeline_execution/bulk", "/address_lineage"])
+def test_millions_of_values_are_refused_before_they_are_made(client: httpx.Client, path: str) -> None:
+    body = b'{"name": [' + b"[]," * 5_000_000 + b"0]}"
+
+    found = problem(client.post(path, content=body), 413)
+    packed = client.post(path, content=gzip.compress(body, 1), headers={"Content-Encoding": "gzip"})
+
+    assert "JSON values" in found["detail"]
+    assert problem(packed, 413) == found
+
+
+def test_extensions_of_chunks_and_trailers_are_read_over(wire: Wire, api: Program) -> None:
+    head = request("POST", "/pipeline_type", "Transfer-Encoding: chunked", "Connection: close")
+    length = b"%x" % len(TYPE)
+    (found,) = heard(
+        api, head + length + b";x=" + b"y" * 10_000 + b"\r\n" + TYPE + b"\r\n0;z\r\nX: y\r\n\r\n"
+    )
+    assert found.status == 201
+    for size, status in ((30_000, 200), (40_000, 431)):
+        trailer = b"X: " + b"y" * size + b"\r\n\r\n"
+        (found,) = heard(api, head + length + b"\r\n" + TYPE + b"\r\n0\r\n" + trailer)
+        assert found.status == status
+    assert [each["name"] for each in wire.get("/pipeline_type")] == ["load"]

@@ -68,6 +68,7 @@ class Door(Transport):
         """Closes as soon as the client has what was written, or is seen not to read it."""
         if self._transport.is_closing():
             return
+        self.write = _nothing  # type: ignore[assignment, method-assign]
         self._transport.close()
         self.watch()
 

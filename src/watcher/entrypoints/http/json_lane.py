@@ -19,6 +19,7 @@ from watcher.domain.errors import WatcherError
 from watcher.entrypoints.http.crowd import Crowd
 from watcher.entrypoints.http.problems import BadRequest, answer_to
 from watcher.entrypoints.http.request_bodies import Body, ClientGone, Room
+from watcher.entrypoints.http.values import require_few_values
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,7 @@ class JsonLane:
         try:
             self._crowd.require_room()
             content = await body.read(scope, receive)
+            require_few_values(content)
             with self._crowd:
                 return await lane.endpoint(lane.body.validate_json(content))
         except (WatcherError, ValidationError, BadRequest) as error:
