@@ -63,11 +63,16 @@ def test_a_request_to_watcher_up_is_one_trace_to_the_end_of_its_job(data: Path, 
         is_up(up)
         with up.client() as client:
             Wire(client, "").flows("orders", ["orders"], ["orders_clean"])
-        until(lambda: otlp.named("run/maintain_closure", "watcher-up") != [], SECONDS, "the job")
         until(lambda: otlp.named("POST /address_lineage") != [], SECONDS, "the request")
         (request,) = otlp.named("POST /address_lineage")
-        jobs = {span.trace: span for span in otlp.named("run/maintain_closure", "watcher-up")}
-        assert jobs[request.trace].parent == request.identity
+
+        def jobs() -> list[str]:
+            """Of the trace; there are others, which the schedule began."""
+            spans = otlp.named("run/maintain_closure", "watcher-up")
+            return [span.parent for span in spans if span.trace == request.trace]
+
+        until(lambda: jobs() != [], SECONDS, "the job")
+        assert jobs() == [request.identity]
         until(lambda: request.trace in traces(up), SECONDS, "a line of the log")
         until(
             lambda: (
