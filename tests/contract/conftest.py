@@ -1,11 +1,12 @@
 """Every contract holds in two worlds: the store in memory and PostgreSQL."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from dependency_injector import providers
 from pydantic import SecretStr
 
+from tests.contract.twins import LoopThread
 from tests.contract.world import EMPTYING, TABLES, StoppedClock, World
 from tests.server import execute
 from watcher.adapters.memory.jobs import MemoryJobs
@@ -78,3 +79,10 @@ async def world(
 def connections_in_use(container: Container) -> int:
     """How many connections of the pool are in the middle of something."""
     return 0 if container.store() == "memory" else container.database().connections.in_use
+
+
+@pytest.fixture
+def loop() -> Iterator[LoopThread]:
+    thread = LoopThread()
+    yield thread
+    thread.close()

@@ -69,3 +69,10 @@ class Telling:
 
     async def deliveries(self, wanted: DeliveryFilter | None = None) -> list[Delivery]:
         return list((await self.world.watcher.deliveries.page(wanted or DeliveryFilter(), Page())).items)
+
+
+async def active(world: World, *channels: Channel) -> Telling:
+    """Alerting that began at noon."""
+    telling = Telling.to(world, *(channels or (OPS,)))
+    assert await telling.sent(0) == Sent()
+    return telling

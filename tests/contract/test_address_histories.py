@@ -1,19 +1,17 @@
 """Any history of addresses means the same in memory and in PostgreSQL."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, cast
 
 import hypothesis.strategies as st
-import pytest
-from hypothesis import settings
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from tests.contract import histories
 from tests.contract.conftest import connections_in_use
-from tests.contract.test_histories import nth, world
+from tests.contract.test_histories import lived, nth, world
 from tests.contract.twins import LoopThread, verdict
 from tests.contract.world import EMPTYING, NOBODY, World
 from tests.server import execute
@@ -224,21 +222,5 @@ class AddressHistories(RuleBasedStateMachine):
         assert connections_in_use(self.twins.postgres.container) == 0
 
 
-@pytest.fixture
-def loop() -> Iterator[LoopThread]:
-    thread = LoopThread()
-    yield thread
-    thread.close()
-
-
 def test_every_history_of_addresses_means_the_same_in_both_worlds(loop: LoopThread, database: str) -> None:
-    postgres = world("postgres", database)
-
-    class HistoriesHere(AddressHistories):
-        def __init__(self) -> None:
-            super().__init__(loop, postgres)
-
-    try:
-        run_state_machine_as_test(HistoriesHere, settings=settings(stateful_step_count=20))
-    finally:
-        loop.run(postgres.container.database().close())
+    lived(AddressHistories, loop, database, steps=20)

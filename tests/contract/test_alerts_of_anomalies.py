@@ -1,7 +1,6 @@
 """What people are told of runs that look wrong: each incident once, in its own words, and how it ended."""
 
-from tests.contract.telling import ALL, DAY, MINUTE, OPS, PAGER, Telling
-from tests.contract.test_alerts import active
+from tests.contract.telling import ALL, DAY, MINUTE, OPS, PAGER, Telling, active
 from tests.contract.test_anomalies import ROWS, history, judge, watched
 from tests.contract.test_anomaly_incidents import EMPTY, GOOD, days
 from tests.contract.world import World, at

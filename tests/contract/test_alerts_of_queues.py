@@ -1,7 +1,6 @@
 """What people are told of too much being pending: by its state, and no recovery where it only gets worse."""
 
-from tests.contract.telling import ALL, MINUTE, OPS, PAGER, Telling
-from tests.contract.test_alerts import active
+from tests.contract.telling import ALL, MINUTE, OPS, PAGER, Telling, active
 from tests.contract.world import World, at
 from watcher.domain.alert_channels import Severity
 from watcher.domain.alert_sentences import AlertKind

@@ -152,13 +152,6 @@ class Telling:
 
 
 @pytest.fixture
-def loop() -> Iterator[LoopThread]:
-    thread = LoopThread()
-    yield thread
-    thread.close()
-
-
-@pytest.fixture
 def there(loop: LoopThread, database: str) -> Iterator[World]:
     here = world("postgres", database)
     loop.run(execute(database, *EMPTYING))

@@ -160,13 +160,6 @@ class Story:
 
 
 @pytest.fixture
-def loop() -> Iterator[LoopThread]:
-    thread = LoopThread()
-    yield thread
-    thread.close()
-
-
-@pytest.fixture
 def there(loop: LoopThread, database: str) -> Iterator[World]:
     here = world("postgres", database)
     yield here

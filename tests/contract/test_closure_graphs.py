@@ -4,7 +4,6 @@
 """
 
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
 
@@ -156,13 +155,6 @@ class Growing:
                 question = Surroundings(start=start, direction=way, depth=1_000, limit=10_000)
                 nodes = (await self.watcher.lineage_graph.around(question)).nodes
                 assert {node.id: node.depth for node in nodes[1:]} == everything[way].get(start, {})
-
-
-@pytest.fixture
-def loop() -> Iterator[LoopThread]:
-    thread = LoopThread()
-    yield thread
-    thread.close()
 
 
 def prepared(store: str, dsn: str) -> World:

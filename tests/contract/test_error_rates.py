@@ -5,8 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.contract.telling import MINUTE, OPS, PAGER, Telling
-from tests.contract.test_alerts import active
+from tests.contract.telling import MINUTE, OPS, PAGER, Telling, active
 from tests.contract.world import NOON, World, at
 from watcher.adapters.tally import Tally, TallyKeeper
 from watcher.domain.error_rates import ErrorLimits, Look, Rate, Slot, Source

@@ -1,12 +1,11 @@
 """Any history means the same in memory and in PostgreSQL. `HYPOTHESIS_PROFILE=thorough` tries many more."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import hypothesis.strategies as st
-import pytest
 from dependency_injector import providers
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
@@ -35,6 +34,20 @@ def world(store: str, dsn: str) -> World:
     container.clock.override(providers.Object(clock))
     container.jobs.override(providers.Object(MemoryJobs()))
     return World(store, dsn, container, clock)
+
+
+def lived(
+    machine: Callable[[LoopThread, World], RuleBasedStateMachine], loop: LoopThread, dsn: str, *, steps: int
+) -> None:
+    """Many histories of so many steps, each on the same database."""
+    postgres = world("postgres", dsn)
+    try:
+        run_state_machine_as_test(
+            lambda: machine(loop, postgres),  # type: ignore[arg-type] # a factory will do
+            settings=settings(stateful_step_count=steps),
+        )
+    finally:
+        loop.run(postgres.container.database().close())
 
 
 class Histories(RuleBasedStateMachine):
@@ -168,21 +181,5 @@ def nth(identities: dict[int, int], turn: int) -> int:
     return NOBODY if turn == ROUND or not known else known[-1 - turn % len(known)]
 
 
-@pytest.fixture
-def loop() -> Iterator[LoopThread]:
-    thread = LoopThread()
-    yield thread
-    thread.close()
-
-
 def test_every_history_means_the_same_in_both_worlds(loop: LoopThread, database: str) -> None:
-    postgres = world("postgres", database)
-
-    class HistoriesHere(Histories):
-        def __init__(self) -> None:
-            super().__init__(loop, postgres)
-
-    try:
-        run_state_machine_as_test(HistoriesHere, settings=settings(stateful_step_count=30))
-    finally:
-        loop.run(postgres.container.database().close())
+    lived(Histories, loop, database, steps=30)

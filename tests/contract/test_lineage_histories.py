@@ -5,7 +5,6 @@
 
 import asyncio
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -238,13 +237,6 @@ class LineageHistories(RuleBasedStateMachine):
     async def all_declared(self, drawn: list[Drawn]) -> list[LineageDeclared]:
         declarations = [self.declaration(each) for each in drawn]
         return await asyncio.gather(*(self.watcher.declare_lineage(each) for each in declarations))
-
-
-@pytest.fixture
-def loop() -> Iterator[LoopThread]:
-    thread = LoopThread()
-    yield thread
-    thread.close()
 
 
 def prepared(store: str, dsn: str) -> World:

@@ -1,17 +1,16 @@
 """Any history of runs: the report is what a plain computation says, and cleaning up leaves what it should."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from fractions import Fraction
 
 import hypothesis.strategies as st
 import pytest
-from hypothesis import settings
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from tests.contract.test_histories import world
+from tests.contract.test_histories import lived, world
 from tests.contract.twins import LoopThread
 from tests.contract.world import EMPTYING, NOON, World, declaration
 from tests.server import execute, fetch
@@ -257,21 +256,5 @@ def _rounded(value: Fraction, decimals: int) -> float:
     return float(Fraction(scaled.numerator // scaled.denominator, 10**decimals))
 
 
-@pytest.fixture
-def loop() -> Iterator[LoopThread]:
-    thread = LoopThread()
-    yield thread
-    thread.close()
-
-
 def test_the_report_is_true_and_cleaning_up_divides_no_tree(loop: LoopThread, database: str) -> None:
-    postgres = world("postgres", database)
-
-    class HistoriesHere(Histories):
-        def __init__(self) -> None:
-            super().__init__(loop, postgres)
-
-    try:
-        run_state_machine_as_test(HistoriesHere, settings=settings(stateful_step_count=30))
-    finally:
-        loop.run(postgres.container.database().close())
+    lived(Histories, loop, database, steps=30)

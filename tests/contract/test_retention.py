@@ -11,7 +11,6 @@ from watcher.domain.errors import InvalidValue
 from watcher.domain.execution import Record
 from watcher.domain.executions import ExecutionFilter, Started
 from watcher.domain.page import Page
-from watcher.domain.queues import QueueState
 from watcher.domain.report import ReportFilter
 from watcher.domain.retention import Forgotten
 from watcher.domain.span import Datepart
@@ -182,47 +181,6 @@ async def test_verdicts_and_incidents_are_forgotten_with_their_executions(world:
     world.clock.instant += timedelta(days=91)
     assert (await world.watcher.clean_up(90)).total_anomaly_detection_results_deleted == 1
     assert await world.incidents() == []
-
-
-async def test_spells_of_stale_data_are_forgotten_once_they_ended_long_ago(world: World) -> None:
-    for name in ("a", "b", "c"):
-        await world.pipeline(name, freshness_number=1, freshness_datepart=Datepart.DAY)
-    await spell_by_spell(world, "a", "b")
-    expected = Forgotten(total_freshness_pipeline_logs_deleted=2)
-    world.clock.instant += timedelta(days=90)
-    assert await world.watcher.clean_up(90) == Forgotten()
-    world.clock.instant += timedelta(seconds=1)
-    assert await world.watcher.clean_up(90, 1, dry_run=True) == expected
-    assert await world.watcher.clean_up(90, 1) == expected
-    assert [spell.pipeline_name for spell in await world.all_stale_spells()] == ["c"]
-
-
-async def spell_by_spell(world: World, *recovered: str) -> None:
-    """Two days later all are stale, and these not any more."""
-    world.clock.instant += timedelta(days=2)
-    await world.watcher.check_freshness()
-    for name in recovered:
-        await world.pipelines.change(name, {"mute_freshness_check": True}, world.clock.now())
-    await world.watcher.check_freshness()
-
-
-async def test_spells_of_full_queues_are_forgotten_once_they_ended_long_ago(world: World) -> None:
-    queue_spells = world.container.queue_spells()
-    for state in (QueueState.WARNING, QueueState.CRITICAL, QueueState.OK, QueueState.WARNING):
-        world.clock.instant += timedelta(hours=1)
-        await queue_spells.record(state, 60, world.clock.now())
-    expected = Forgotten(total_queue_spells_deleted=2)
-    world.clock.instant += timedelta(days=90) - timedelta(hours=2)
-    assert await world.watcher.clean_up(90) == Forgotten()
-    world.clock.instant += timedelta(hours=2)
-    assert await world.watcher.clean_up(90, 1, dry_run=True) == expected
-    assert await world.watcher.clean_up(90, 1) == expected
-    world.clock.instant += timedelta(days=1)
-    assert await world.watcher.clean_up(90) == Forgotten()
-    checked = await queue_spells.record(QueueState.CRITICAL, 120, world.clock.now())
-    assert checked.ended is not None
-    assert checked.opened is not None
-    assert (checked.ended.state, checked.ended.id < checked.opened.id) == (QueueState.WARNING, True)
 
 
 async def test_the_clock_says_what_is_old(world: World) -> None:

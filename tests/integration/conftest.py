@@ -13,14 +13,18 @@ import pytest
 
 from examples.nycflights import dataset
 from examples.nycflights.landing import Landing
+from tests.broker import Broker, private_broker
 from tests.contract.world import EMPTYING
+from tests.integration.bearers import accepting
 from tests.integration.clusters import QUICK, Postgres, end_server, temporary
 from tests.integration.flights import Site
 from tests.integration.plans import MANY
-from tests.integration.programs import Program, served
+from tests.integration.programs import Program, free_port, served
 from tests.integration.wire import Wire
+from tests.issuer import Issuer, issuing
 from tests.server import Server, execute
 from watcher.adapters.embedded import EmbeddedPostgres
+from watcher.adapters.identity.bearer_tokens import BearerTokens
 from watcher.adapters.postgres.connections import SERVER_SETTINGS
 from watcher.adapters.postgres.migrate import migrate
 
@@ -173,3 +177,22 @@ async def connection(large: str) -> AsyncIterator[asyncpg.Connection]:
     connection = await asyncpg.connect(large, server_settings=SERVER_SETTINGS)
     yield connection
     await connection.close()
+
+
+@pytest.fixture
+def issuer() -> Iterator[Issuer]:
+    with issuing() as issuer:
+        yield issuer
+
+
+@pytest.fixture
+async def tokens(issuer: Issuer) -> AsyncIterator[BearerTokens]:
+    tokens = accepting(issuer)
+    yield tokens
+    await tokens.close()
+
+
+@pytest.fixture(scope="module")
+def broker() -> Iterator[Broker]:
+    with private_broker(free_port()) as broker:
+        yield broker

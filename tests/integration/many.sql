@@ -162,6 +162,19 @@ SELECT 'freshness', l.id, l.pipeline_id, l.detected_at, l.ended_at, l.ended_at, 
 FROM freshness_pipeline_log AS l
 WHERE l.id % 200 > 0;
 
+INSERT INTO alert (kind, spell_id, opened_at, ended_at, end_learned_at, severity, facts, opened_in, settled)
+SELECT s.kind, s.id, s.opened_at, s.ended_at, s.ended_at, 'warning', '{}', 1, s.ended_at IS NOT NULL
+FROM (
+    SELECT 'queue' AS kind, q.id, q.opened_at, q.ended_at FROM queue_spell AS q WHERE q.id % 10 = 0
+    UNION ALL
+    SELECT 'errors', e.id, e.opened_at, e.ended_at FROM error_spell AS e
+) AS s;
+
+INSERT INTO api_key (id, name, scope, digest, created_at, revoked_at)
+SELECT n::TEXT, 'key', 'read', sha256('key'), t.created_at, CASE WHEN n < 5000 THEN t.created_at END
+FROM generate_series(1, 5100) AS n,
+    LATERAL (SELECT '2026-01-01'::TIMESTAMPTZ + n * INTERVAL '1 minute' AS created_at) AS t;
+
 SELECT gin_clean_pending_list('address_by_part_of_name');
 
 ANALYZE;

@@ -1,51 +1,20 @@
-"""Tokens of an issuer: every way in which one may be wrong, and an issuer that changes its keys or is away."""
+"""Tokens of an issuer: every way in which one may be wrong."""
 
 import base64
 import hmac
 import json
-from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from tests.issuer import Issuer, ec_key, issuing, published, rsa_key
-from tests.logs import logged
-from watcher.adapters.identity.bearer_tokens import TERMS, BearerTokens
-from watcher.adapters.identity.refreshed import SourceUnavailable, Terms
+from tests.integration.bearers import accepting, refusal
+from tests.issuer import Issuer, ec_key, published, rsa_key
+from watcher.adapters.identity.bearer_tokens import BearerTokens
 from watcher.adapters.system_clock import SystemClock
-from watcher.domain import issuer as domain
-from watcher.domain.callers import Caller, CredentialsRefused, Scope
+from watcher.domain.callers import Caller, Scope
 from watcher.domain.issuer import scope_names
-
-EAGER = Terms(fresh=300, stale=600, kept=3_600, pause=0, patience=30)
-NAMES = scope_names("read=watcher:read write=watcher:write admin=watcher:admin")
-
-
-@pytest.fixture
-def issuer() -> Iterator[Issuer]:
-    with issuing() as issuer:
-        yield issuer
-
-
-def accepting(issuer: Issuer, terms: Terms = EAGER, **changes: object) -> BearerTokens:
-    settings: dict[str, object] = {
-        "url": issuer.url,
-        "audience": issuer.audience,
-        "jwks_url": issuer.jwks_url,
-        "scope_claim": "scope",
-        "names": NAMES,
-        "algorithms": ("RS256", "ES256"),
-    }
-    return BearerTokens(domain.Issuer(**(settings | changes)), SystemClock(), terms)  # type: ignore[arg-type]
-
-
-@pytest.fixture
-async def tokens(issuer: Issuer) -> AsyncIterator[BearerTokens]:
-    tokens = accepting(issuer)
-    yield tokens
-    await tokens.close()
 
 
 def _public() -> bytes:
@@ -63,14 +32,6 @@ def _by_hand(header: dict[str, object], claims: dict[str, object], signature: by
 
 def _claims(issuer: Issuer) -> dict[str, object]:
     return {"iss": issuer.url, "aud": "watcher", "sub": "x", "exp": 2**33, "scope": "watcher:admin"}
-
-
-async def refusal(tokens: BearerTokens, token: str) -> str:
-    assert tokens.known(token) is None
-    with pytest.raises(CredentialsRefused) as refused:
-        await tokens.find(token)
-    assert tokens.known(token) is None
-    return refused.value.reason
 
 
 async def test_a_good_token_says_who_bears_it(issuer: Issuer, tokens: BearerTokens) -> None:
@@ -194,91 +155,6 @@ async def test_the_claim_may_lie_in_an_object_or_have_dots_in_its_name(issuer: I
     }
     assert (await tokens.find(issuer.token(**roles))).scope is Scope.ADMIN
     assert (await tokens.find(issuer.token(realm_access=["operators"]))).scope is None
-    await tokens.close()
-
-
-async def test_a_rotated_key_is_found_by_the_first_token_that_it_signed(
-    issuer: Issuer, tokens: BearerTokens
-) -> None:
-    await tokens.find(issuer.token())
-    issuer.publish(published(rsa_key(1), "new"))
-    assert (await tokens.find(issuer.token(rsa_key(1), kid="new"))).scope is Scope.WRITE
-    assert "does not publish" in await refusal(tokens, issuer.token(sub="late"))
-
-
-async def test_unknown_keys_do_not_hammer_the_issuer(issuer: Issuer) -> None:
-    tokens = accepting(issuer, TERMS)
-    await tokens.find(issuer.token())
-    for number in range(50):
-        assert "does not publish" in await refusal(tokens, issuer.token(kid=f"made up {number}"))
-    assert issuer.asked == ["/keys"]
-    await tokens.close()
-
-
-async def test_the_keys_outlive_an_issuer_that_is_away(issuer: Issuer, tokens: BearerTokens) -> None:
-    await tokens.find(issuer.token())
-    del issuer.documents["/keys"]
-    with logged() as log:
-        assert (await tokens.find(issuer.token(sub="another"))).id == "oidc:another"
-        assert "does not publish" in await refusal(tokens, issuer.token(kid="two"))
-    assert "The keys of the issuer cannot be read: those known are good for" in log.getvalue()
-    assert "The issuer answers 404" in log.getvalue()
-
-
-async def test_without_any_key_nothing_can_be_said_of_a_token(issuer: Issuer, tokens: BearerTokens) -> None:
-    token = issuer.token()
-    answers: tuple[object, ...] = (
-        b"<html>",
-        b"[]",
-        b"{}",
-        {"keys": []},
-        {"keys": [7, {}]},
-        b"[" * 100_000,
-        b" " * (2**20 + 1),
-    )
-    for answer in answers:
-        issuer.documents["/keys"] = answer
-        with pytest.raises(SourceUnavailable):
-            await tokens.find(token)
-    issuer.publish(published(rsa_key(), "one"))
-    assert (await tokens.find(token)).scope is Scope.WRITE
-
-
-async def test_an_issuer_that_is_not_there_makes_nothing_known() -> None:
-    with issuing() as gone:
-        token, tokens = gone.token(), accepting(gone)
-    with pytest.raises(SourceUnavailable):
-        await tokens.find(token)
-    await tokens.close()
-
-
-async def test_the_document_of_discovery_says_where_the_keys_are(issuer: Issuer) -> None:
-    tokens = accepting(issuer, jwks_url=None)
-    assert (await tokens.find(issuer.token())).scope is Scope.WRITE
-    assert issuer.asked == ["/.well-known/openid-configuration", "/keys"]
-    await tokens.close()
-
-
-@pytest.mark.parametrize(
-    "changed",
-    [{"issuer": "https://elsewhere.example"}, {"jwks_uri": "http://192.0.2.1/keys"}, {"jwks_uri": None}],
-)
-async def test_a_document_of_discovery_that_is_not_right_is_not_followed(
-    issuer: Issuer, changed: dict[str, object]
-) -> None:
-    issuer.documents["/.well-known/openid-configuration"] |= changed
-    tokens = accepting(issuer, jwks_url=None)
-    with pytest.raises(SourceUnavailable):
-        await tokens.find(issuer.token())
-    await tokens.close()
-
-
-async def test_a_redirect_is_not_followed(issuer: Issuer) -> None:
-    issuer.redirects["/moved"] = issuer.jwks_url
-    tokens = accepting(issuer, jwks_url=f"{issuer.url}/moved")
-    with pytest.raises(SourceUnavailable):
-        await tokens.find(issuer.token())
-    assert issuer.asked == ["/moved"]
     await tokens.close()
 
 

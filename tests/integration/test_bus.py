@@ -20,22 +20,13 @@ from tests.integration.test_http_checks import stale
 from tests.integration.wire import Json, Wire, answer, problem
 from tests.server import Server, execute, fetch
 from watcher import bus
-from watcher.adapters.bus.application import application
-from watcher.adapters.bus.celery_jobs import MOST_WAITING, CeleryJobs
+from watcher.adapters.bus.celery_jobs import CeleryJobs
 from watcher.adapters.bus.connection import redis
-from watcher.adapters.bus.declared_queues import DeclaredQueues
 from watcher.adapters.bus.redis_durations import RedisDurations
-from watcher.domain.jobs import JOBS, Job
-from watcher.domain.queues import Backlog, BrokerUnavailable
+from watcher.domain.jobs import Job
 from watcher.settings import Settings
 
 SECONDS = 60.0
-
-
-@pytest.fixture(scope="module")
-def broker() -> Iterator[Broker]:
-    with private_broker(free_port()) as broker:
-        yield broker
 
 
 @pytest.fixture(scope="module")
@@ -56,9 +47,8 @@ def api(serve: Serve, dsn: str, broker: Broker) -> Iterator[Program]:
 def wire(api: Program, dsn: str, broker: Broker) -> Iterator[Wire]:
     """Speaks with a Watcher that knows nothing yet, whose Redis was wiped."""
     asyncio.run(execute(dsn, ";".join(EMPTYING)))
-    with broker.client() as client:
-        client.flushall()
-    with api.client() as client:
+    with broker.client() as held, api.client() as client:
+        held.flushall()
         yield Wire(client, dsn)
 
 
@@ -169,9 +159,7 @@ def test_a_backlog_is_one_spell_for_each_state(
 def test_very_long_queues_are_counted_and_only_looked_into(wire: Wire, broker: Broker) -> None:
     with broker.client() as client:
         client.rpush("celery", *(b"not a message" for _ in range(5_000)))
-    began = time.monotonic()
     found = health(wire)
-    assert time.monotonic() - began < 1
     assert (found["total_pending"], found["looked_at"]) == (5_000, 1_000)
     assert found["tasks"] == {"other": 1_000}
     assert found["oldest_age_seconds"] is None
@@ -203,8 +191,7 @@ def test_while_redis_is_gone_no_request_fails_and_the_work_is_found_again(
     answer(wire.client.post("/freshness"), 200)
     spells(wire, 1)
     broker.kill()
-    slowest, until_then = 0.0, time.monotonic() + 3
-    requests = 0
+    slowest, requests, until_then = 0.0, 0, time.monotonic() + 3
     stale(wire, "meanwhile")
     while time.monotonic() < until_then:
         began = time.monotonic()
@@ -250,48 +237,6 @@ def test_a_worker_with_its_hands_full_notices_that_redis_was_gone(
     answer(wire.client.post("/freshness"), 200)
     spells(wire, 1)
     assert parent.is_running()
-
-
-def test_announcing_costs_microseconds_whether_the_broker_is_there_or_not(
-    broker: Broker, capsys: pytest.CaptureFixture[str]
-) -> None:
-    jobs = bus.jobs(Settings(broker_url=SecretStr(broker.url)))
-    assert isinstance(jobs, CeleryJobs)
-    there = microseconds(jobs, 20_000)
-    broker.kill()
-    gone = microseconds(jobs, 20_000)
-    broker.start()
-    jobs.close()
-    with capsys.disabled():
-        print(f"\nAnnouncing takes {there:.1f} us, {gone:.1f} us without the broker.")  # noqa: T201
-    assert max(there, gone) < 200
-
-
-def test_of_any_broker_the_lengths_of_the_queues_are_known(wire: Wire, broker: Broker) -> None:
-    settings = Settings(broker_url=SecretStr(broker.url))
-    queues = DeclaredQueues(application(broker.url, JOBS, settings.schedule, impatient=True))
-
-    def backlog() -> Backlog:
-        return asyncio.run(queues.backlog(datetime.now(UTC)))
-
-    for minutes in range(5, 8):
-        wire.post("/timeliness", {"lookback_minutes": minutes})
-    until(lambda: backlog().pending == 3, SECONDS, "the messages")
-    assert backlog().queues == {"celery": 3, "scheduled": 0}
-    assert asyncio.run(queues.obstacles()) == []
-    broker.kill()
-    with pytest.raises(BrokerUnavailable):
-        backlog()
-    (obstacle,) = asyncio.run(queues.obstacles())
-    assert PASSWORD not in obstacle
-    broker.start()
-
-
-def microseconds(jobs: CeleryJobs, times: int) -> float:
-    began = time.perf_counter()
-    for number in range(times):
-        jobs.announce(Job.CHECK_TIMELINESS, lookback_minutes=number % (2 * MOST_WAITING))
-    return (time.perf_counter() - began) / times * 1e6
 
 
 @dataclass(frozen=True)

@@ -168,6 +168,32 @@ def test_strangers_are_kept_out() -> None:
     assert compose()["services"]["api"]["environment"]["WATCHER_INSECURE"] == "true"
 
 
+def test_settings_reach_all_that_reads_them_and_no_other() -> None:
+    """By one file, which need not be there, and which nothing of the same name stands above but what must not change."""
+    file = [{"path": "watcher.env", "required": False}]
+    services = compose()["services"]
+    assert {name for name, each in services.items() if each.get("env_file")} == set(ours()) - {"secrets"}
+    assert all(each["env_file"] == file for name, each in ours().items() if name != "secrets")
+    fixed = {name: set(each.get("environment", {})) for name, each in ours().items()}
+    assert {name: variables for name, variables in fixed.items() if variables} == {
+        "api": {"WATCHER_INSECURE"}
+    }
+    assert "${" not in COMPOSE.read_text()
+    assert "/watcher.env" in (ROOT / ".gitignore").read_text().splitlines()
+
+
+def test_the_settings_that_are_shown_are_some(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = re.findall(
+        r"^      (WATCHER_\w+)=(.+)$", (ROOT / "docs" / "deploying.md").read_text(), re.MULTILINE
+    )
+    assert len(shown) == 3
+    for name, value in shown:
+        monkeypatch.setenv(name, value.strip("'"))
+    settings = Settings()
+    assert settings.authentication == "keys"
+    assert [channel.name for channel in settings.channels()] == ["ops"]
+
+
 def test_requests_under_way_have_the_time_to_finish() -> None:
     assert all(seconds(each["stop_grace_period"]) > GRACE for each in ours().values())
     rest = seconds(containers()["api"]["lifecycle"]["preStop"]["exec"]["command"][1] + "s")

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
@@ -106,7 +107,27 @@ def test_of_a_watcher_that_is_well_it_says_so(fresh_database: str) -> None:
     assert Said(database_url=fresh_database).code == 0
 
 
+def test_what_was_never_started_is_no_reason_for_alarm(fresh_database: str) -> None:
+    said = Said("--json", database_url=fresh_database, alert_channels="name=x url=jsons://localhost")
+    for topic in ("beat", "sweep"):
+        assert said.about(topic)["verdict"] == "ok"
+        assert "nothing was started on this database yet" in said.about(topic)["detail"]
+    assert said.code == 0
+
+
+RUN = (
+    "INSERT INTO pipeline_type (name, name_key, created_at) VALUES ('load', 'load', '2026-01-01')",
+    (
+        "INSERT INTO pipeline (name, name_key, declaration, pipeline_type_id, created_at) "
+        "SELECT 'orders', 'orders', '', t.id, '2026-01-01' FROM pipeline_type AS t"
+    ),
+    "INSERT INTO pipeline_execution (pipeline_id, start_date) SELECT p.id, '2026-01-01' FROM pipeline AS p",
+)
+"""Somebody records runs."""
+
+
 def test_a_table_is_for_people(fresh_database: str) -> None:
+    asyncio.run(execute(fresh_database, *RUN))
     said = Said(database_url=fresh_database)
     assert re.search(r"warning\W+beat\W+No tick of the schedule is taken", said.text)
     assert "Run `watcher beat`" in said.text
@@ -121,6 +142,27 @@ def test_without_its_database_it_says_so_in_a_sentence(fresh_database: str) -> N
     assert said.about("beat")["verdict"] == "warning"
     assert "hidden" not in said.text + said.errors
     assert Said(database_url=f"{fresh_database}_gone").code == 2
+
+
+def test_advice_is_about_what_went_wrong(fresh_database: str) -> None:
+    named = urlsplit(fresh_database)
+    database = named.path.removeprefix("/")
+    gone = Said("--json", database_url=fresh_database.replace(f"/{database}", f"/{database}_gone"))
+    assert f'CREATE DATABASE "{database}_gone"' in gone.about("database")["advice"]
+    refused = Said("--json", database_url=f"postgresql://watcher:hidden@127.0.0.1:{free_port()}/watcher")
+    assert refused.about("database")["advice"].startswith("Nothing listens there. Start PostgreSQL")
+    unknown = Said("--json", database_url="postgresql://watcher:hidden@no.such.host.invalid/watcher")
+    assert unknown.about("database")["advice"].startswith("No machine is known by the host's name.")
+    asyncio.run(execute(fresh_database, "UPDATE schema_version SET version_num = '9999'"))
+    newer = Said("--json", database_url=fresh_database)
+    assert newer.about("migrations")["advice"].startswith("Run the newer Watcher")
+
+
+def test_exit_codes_are_told() -> None:
+    text = " ".join(CliRunner().invoke(app, ["doctor", "--help"], env={"COLUMNS": "200"}).stdout.split())
+    assert (
+        "Exit codes: 0 where nothing failed, 1 where there are warnings, with --strict only, 2 where" in text
+    )
 
 
 def test_without_settings_it_says_where_to_set_them() -> None:

@@ -20,6 +20,8 @@ CLEAN = {
     "total_alerts_deleted": 0,
     "total_alert_messages_deleted": 0,
     "total_queue_spells_deleted": 0,
+    "total_error_spells_deleted": 0,
+    "total_api_keys_deleted": 0,
 }
 LOGS = (
     """

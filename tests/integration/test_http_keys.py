@@ -100,6 +100,9 @@ def test_without_the_database_known_keys_go_on_for_a_while_and_the_log_says_so(
             answer(asked(api, key, "POST", "/freshness"), 200)
             problem(asked(api, key), 503)
             assert asked(api, key[:-1] + ("a" if key[-1] != "a" else "b")).status_code == 401
+            new = asked(api, f"wtc_{'z' * 8}_{'x' * 43}", "POST", "/freshness")
+            problem(new, 503)
+            assert new.headers["retry-after"] == "1"
         finally:
             durable.start()
         until(lambda: "The API keys can be read again" in _used(api, key), SECONDS, "it is said")

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from tests.broker import PASSWORD, Broker, private_broker
+from tests.broker import PASSWORD, Broker
 from tests.integration.conftest import Serve
-from tests.integration.programs import Program, free_port, until
+from tests.integration.programs import Program, until
 from tests.integration.wire import answer, problem
 from watcher.adapters.shared_rates import REST_SECONDS
 
@@ -18,12 +18,6 @@ PER_SECOND = 0.01
 """So few that in the time of these tests none comes back: what is admitted is the burst."""
 
 SECONDS = 60.0
-
-
-@pytest.fixture(scope="module")
-def broker() -> Iterator[Broker]:
-    with private_broker(free_port()) as broker:
-        yield broker
 
 
 @pytest.fixture(scope="module")

@@ -56,11 +56,17 @@ def test_the_first_pipeline_with_curl_answers_what_the_readme_says(watcher_url: 
 
 
 @curl
-def test_what_breaks_downstream_of_the_flights_is_what_the_readme_says(site: Site) -> None:
+def test_what_breaks_downstream_of_the_flights_is_what_the_readme_says_after_all_before_it(
+    site: Site,
+) -> None:
     assert f"{ADDRESS} --workdir flights --days 1`" in README
+    first, declaring, question = (block for block in blocks("sh") if "curl" in block)
+    over_http, _ = blocks("python")
+    run("sh", "-ec", with_older_curl(first.replace(ADDRESS, site.url)))
+    run(sys.executable, "-c", over_http.replace(ADDRESS, site.url))
+    run("sh", "-ec", with_older_curl(f"W={site.url}\n{declaring}"))
     site.deliver(FIRST)
     site.run(days=1)
-    _, _, question = (block for block in blocks("sh") if "curl" in block)
     (answer,) = blocks("json")
 
     graph = json.loads(run("sh", "-ec", f"W={site.url}\n{question}"))

@@ -73,7 +73,7 @@ class House:
 
     def begin(self, name: str, *arguments: str, **changes: str) -> Program:
         log = self.directory / f"{name}.log"
-        running = self.stack.enter_context(program(log, *arguments, port=None, **self.settings() | changes))
+        running = self.stack.enter_context(program(log, *arguments, port=None, **(self.settings() | changes)))
         self.said[name] = running
         return running
 

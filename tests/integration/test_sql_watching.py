@@ -10,6 +10,7 @@ STALE_SPELLS = load("stale_spells")
 LATE_RUNS = load("late_runs")
 RETENTION = load("retention")
 ALERTS = load("alerts")
+COLLECTING = load("alert_collecting")
 DELIVERIES = load("deliveries")
 
 
@@ -98,7 +99,13 @@ async def test_refreshing_the_daily_report_reads_what_changed(
         ("delete_timeliness_logs", {"timeliness_pipeline_execution_log_execution_unique"}),
         ("delete_anomaly_results", {"anomaly_detection_result_execution_unique", "anomaly_pending_pk"}),
         ("delete_anomaly_incidents", {"anomaly_incident_by_last_execution", "anomaly_incident_pk"}),
-        ("delete_queue_spells", {"queue_spell_over", "queue_spell_pk"}),
+        (
+            "delete_freshness_pipeline_logs",
+            {"freshness_pipeline_log_ended", "freshness_pipeline_log_pk", "alert_spell_unique"},
+        ),
+        ("delete_queue_spells", {"queue_spell_over", "queue_spell_pk", "alert_spell_unique"}),
+        ("delete_error_spells", {"error_spell_over", "error_spell_pk", "alert_spell_unique"}),
+        ("delete_api_keys", {"api_key_over", "api_key_pk"}),
     ],
 )
 async def test_what_is_old_is_found_by_index(
@@ -109,9 +116,9 @@ async def test_what_is_old_is_found_by_index(
     assert indexes(found) == used
 
 
-@pytest.mark.parametrize("statement", sorted(ALERTS.keys() - {"hold"}))
+@pytest.mark.parametrize("statement", sorted({**ALERTS, **COLLECTING}.keys() - {"hold"}))
 async def test_alerts_are_collected_and_told_by_index(connection: asyncpg.Connection, statement: str) -> None:
-    found = await plan(connection, ALERTS[statement])
+    found = await plan(connection, {**ALERTS, **COLLECTING}[statement])
     assert scanned(found) == set()
 
 
@@ -131,7 +138,7 @@ async def test_alerts_are_collected_and_told_by_index(connection: asyncpg.Connec
 async def test_collecting_reads_of_a_log_what_lasts_and_what_is_recent(
     connection: asyncpg.Connection, statement: str, used: set[str]
 ) -> None:
-    assert used <= indexes(await plan(connection, ALERTS[statement]))
+    assert used <= indexes(await plan(connection, COLLECTING[statement]))
 
 
 @pytest.mark.parametrize(

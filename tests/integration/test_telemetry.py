@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.broker import PASSWORD, Broker, private_broker
+from tests.broker import PASSWORD, Broker
 from tests.integration.collector import Collector, Span, collector
 from tests.integration.conftest import Serve
 from tests.integration.programs import Program, free_port, program, until
@@ -19,12 +19,6 @@ from tests.server import Server
 SECONDS = 30.0
 TOKEN = "secret-of-logfire"  # noqa: S105 (of a server that lives as long as a test)
 OFTEN = {"OTEL_BSP_SCHEDULE_DELAY": "200", "OTEL_METRIC_EXPORT_INTERVAL": "500"}
-
-
-@pytest.fixture(scope="module")
-def broker() -> Iterator[Broker]:
-    with private_broker(free_port()) as broker:
-        yield broker
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +72,7 @@ def test_a_request_is_one_trace_from_its_head_through_the_broker_to_the_end_of_i
             log_format="json",
             worker_concurrency="1",
         ) as worker,
+        program(tmp_path / "beat", "beat", broker_url=url, log_format="json") as beat,
         api.client() as client,
     ):
         wire = Wire(client, dsn)
@@ -93,22 +88,26 @@ def test_a_request_is_one_trace_from_its_head_through_the_broker_to_the_end_of_i
         for running in (api, worker):
             until(lambda log=running: request.trace in traces(log), SECONDS, "a line of the log")  # type: ignore[misc]
         measured(otlp)
-        counted = otlp.metric(
-            "http.server.request.duration", "watcher-api", {"http.route": "/address_lineage"}
-        )
-        assert {point.value for point in counted} == {1}
         assert otlp.sent_headers["x-tenant"] == "tests"
         until(lambda: steps(cloud, request.trace) == STEPS, SECONDS, "the whole trace at Logfire")
         assert cloud.sent_headers["authorization"] == TOKEN
-        assert worker.stopped() == 0
+        assert {name for name in SERVICES if otlp.metric("watcher.queue.messages", name, {})} == {
+            "watcher-beat"
+        }
+        assert (worker.stopped(), beat.stopped()) == (0, 0)
     assert lines(api)[0]["logger"] == "gunicorn.error"
-    for running in (api, worker):
-        assert PASSWORD not in running.log
-        assert TOKEN not in running.log
-        assert {line["level"] for line in lines(running)} <= {"info", "warning"}
-        assert all(line.keys() >= {"time", "level", "logger", "message"} for line in lines(running))
+    for running in (api, worker, beat):
+        assert_in_json_without_secrets(running)
 
 
+def assert_in_json_without_secrets(running: Program) -> None:
+    assert PASSWORD not in running.log
+    assert TOKEN not in running.log
+    assert {line["level"] for line in lines(running)} <= {"info", "warning"}
+    assert all(line.keys() >= {"time", "level", "logger", "message"} for line in lines(running))
+
+
+SERVICES = ("watcher-api", "watcher-worker", "watcher-beat")
 STEPS = {
     "watcher-api SQL",
     "watcher-api LPUSH",
@@ -149,13 +148,15 @@ def measured(otlp: Collector) -> None:
     """Waits for all that is to be measured."""
     for service, metric, attributes in [
         ("watcher-api", "http.server.request.duration", {"http.route": "/address_lineage"}),
-        ("watcher-api", "watcher.queue.messages", {"watcher.queue": "celery"}),
+        ("watcher-beat", "watcher.queue.messages", {"watcher.queue": "celery"}),
         ("watcher-api", "db.client.connection.count", {"db.client.connection.state": "idle"}),
         ("watcher-api", "db.client.connection.max", {}),
         ("watcher-worker", "watcher.job.duration", {"watcher.job": "maintain_closure"}),
         ("watcher-worker", "db.client.connection.count", {"db.client.connection.state": "idle"}),
     ]:
         until(lambda: otlp.metric(metric, service, attributes) != [], SECONDS, f"{metric} of {service}")  # noqa: B023
+    counted = otlp.metric("http.server.request.duration", "watcher-api", {"http.route": "/address_lineage"})
+    assert {point.value for point in counted} == {1}
 
 
 @pytest.fixture

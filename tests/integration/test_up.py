@@ -79,7 +79,22 @@ def _knows(up: Program, *names: str) -> None:
     assert [(row["name"], row["watermark"]) for row in rows] == [(name, name) for name in names]
 
 
-def test_it_comes_up_on_nothing_and_keeps_what_it_learns(house: House) -> None:
+ANOTHER_SERVER = {
+    "PGHOST": "elsewhere.invalid",
+    "PGPORT": "9",
+    "PGUSER": "somebody",
+    "PGPASSWORD": "something",
+    "PGDATABASE": "another",
+    "PGSSLMODE": "verify-full",
+    "PGTARGETSESSIONATTRS": "standby",
+}
+
+
+def test_it_comes_up_on_nothing_and_keeps_what_it_learns(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in ANOTHER_SERVER.items():
+        monkeypatch.setenv(name, value)
     for number, names in ((signal.SIGINT, ("first",)), (signal.SIGTERM, ("first", "second"))):
         with house.up() as up:
             _await(up)
@@ -94,6 +109,7 @@ def test_it_comes_up_on_nothing_and_keeps_what_it_learns(house: House) -> None:
             assert up.exit_code(SECONDS_TO_STOP) == 0, up.log
             assert "Watcher has stopped" in up.log
             assert "Traceback" not in up.log
+            assert "Errno" not in up.log
         assert house.servers() == []
 
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from tests.broker import PASSWORD, Broker, private_broker
+from tests.broker import PASSWORD, Broker
 from tests.integration import odd_worker
-from tests.integration.programs import Program, free_port, program, until
+from tests.integration.programs import Program, program, until
 from tests.server import Server, execute, fetch
 from watcher import bus
 from watcher.adapters.bus.celery_jobs import CeleryJobs
@@ -34,12 +34,6 @@ SLEEPING = "SELECT pid FROM pg_stat_activity WHERE state = 'active' AND query LI
 VISIBILITY = 10
 SECONDS = 60.0
 Announce = Callable[..., None]
-
-
-@pytest.fixture(scope="module")
-def broker() -> Iterator[Broker]:
-    with private_broker(free_port()) as broker:
-        yield broker
 
 
 @pytest.fixture(scope="module")

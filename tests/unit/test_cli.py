@@ -1,6 +1,9 @@
 """The command line: what it says about itself, and how it says no."""
 
+import os
 import re
+import subprocess
+import sys
 from importlib.metadata import version
 
 import pytest
@@ -8,6 +11,7 @@ import typer.main
 from typer.testing import CliRunner
 
 from watcher.entrypoints.cli import app
+from watcher.entrypoints.cli.mistakes import unreadable
 from watcher.entrypoints.cli.upkeep import lineage
 from watcher.settings import Settings
 
@@ -108,7 +112,7 @@ def test_what_it_does_not_understand_is_an_error_of_use(arguments: tuple[str, ..
 @pytest.mark.parametrize("command", ["api", "up", "migrate"])
 @pytest.mark.parametrize(
     ("port", "reason"),
-    [("http", "valid integer"), ("0", "greater than or equal to 1"), ("65536", "less than or equal")],
+    [("http", "a whole number"), ("0", "1 or more"), ("65536", "65535 or less"), ("", "a whole number")],
 )
 def test_a_bad_setting_is_named_as_it_was_set(command: str, port: str, reason: str) -> None:
     code, said = _run(command, WATCHER_PORT=port)
@@ -143,7 +147,7 @@ def test_the_schema_can_be_printed_without_a_database() -> None:
     assert "CREATE TABLE pipeline_execution (" in said
 
 
-@pytest.mark.parametrize("expression", ["", "* * * *", "61 * * * *", "0 0 31 2 *", "often", "*/0 * * * *"])
+@pytest.mark.parametrize("expression", [" ", "* * * *", "61 * * * *", "0 0 31 2 *", "often", "*/0 * * * *"])
 def test_a_schedule_that_is_none_is_named_at_the_start(expression: str) -> None:
     code, said = _run("api", WATCHER_SCHEDULE_CHECK_FRESHNESS=expression)
 
@@ -233,8 +237,9 @@ def test_who_says_so_and_who_stays_on_this_machine_goes_on(
             {"OIDC_ISSUER": "https://id.example", "OIDC_AUDIENCE": "x", "OIDC_SCOPES": "reed=x"},
             "WATCHER_OIDC_SCOPES must look like read=NAME",
         ),
-        ({"KEY_PEPPER": "pepper"}, "WATCHER_KEY_PEPPER: "),
-        ({"AUTHENTICATION": "yes"}, "WATCHER_AUTHENTICATION: "),
+        ({"KEY_PEPPER": "pepper"}, "WATCHER_KEY_PEPPER: must have 16 characters or more"),
+        ({"AUTHENTICATION": "yes"}, "WATCHER_AUTHENTICATION: must be 'none' or 'keys'"),
+        ({"OIDC_AUDIENCE": ""}, "WATCHER_OIDC_AUDIENCE: must not be empty"),
     ],
 )
 def test_settings_of_identity_that_contradict_are_named(settings: dict[str, str], said: str) -> None:
@@ -243,3 +248,86 @@ def test_settings_of_identity_that_contradict_are_named(settings: dict[str, str]
     assert code == 1
     assert said in found
     assert "Traceback" not in found
+
+
+BROKER_OF_ANOTHER = """
+import watcher.entrypoints
+from watcher.adapters.bus.application import application
+from watcher.domain.jobs import JOBS, Job
+
+conf = application("redis://ours/0", JOBS, {}).conf
+print(conf.broker_url, conf.broker_read_url, conf.broker_write_url, conf.result_backend)
+"""
+
+
+def test_variables_of_another_celery_lead_no_message_astray() -> None:
+    names = ("BROKER_URL", "BROKER_READ_URL", "BROKER_WRITE_URL", "RESULT_BACKEND")
+    foreign = {f"CELERY_{name}": "redis://theirs/0" for name in names}
+    done = subprocess.run(
+        [sys.executable, "-c", BROKER_OF_ANOTHER],
+        env=os.environ | foreign,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == ["redis://ours/0"] * 3 + ["None"]
+
+
+WORDS_OF_PYTHON = re.compile(r"[Ii]nput|[Ss]tring|parse|pattern|boolean|items|integer|validation")
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"WORKERS": "1.5"}, "WORKERS: must be a whole number"),
+        ({"BODY_LIMIT": "9" * 5_000}, "BODY_LIMIT: must be a whole number of fewer digits"),
+        ({"DATABASE_TIMEOUT": "ten"}, "DATABASE_TIMEOUT: must be a number"),
+        ({"DATABASE_TIMEOUT": "0"}, "DATABASE_TIMEOUT: must be more than 0"),
+        ({"DATABASE_TIMEOUT": "nan"}, "DATABASE_TIMEOUT: must be 3600 or less"),
+        ({"RATE_LIMIT": "1e9"}, "RATE_LIMIT: must be 1000000 or less"),
+        ({"METRICS": "maybe"}, "METRICS: must be true or false"),
+        ({"LOG_LEVEL": "loud"}, "LOG_LEVEL: must be debug, info, warning, error or critical"),
+        ({"LOG_FORMAT": "xml"}, "LOG_FORMAT: must be 'text' or 'json'"),
+        ({"AUTO_ANOMALY_RULES": "rows,columns"}, "AUTO_ANOMALY_RULES: must be some of 'duration_seconds', "),
+    ],
+)
+def test_mistakes_are_told_in_words_for_people(settings: dict[str, str], said: str) -> None:
+    code, found = _run("api", **{f"WATCHER_{name}": value for name, value in settings.items()})
+
+    assert code == 1
+    assert f"cannot go on: WATCHER_{said}" in found
+    assert found.count("WATCHER_") == 1
+    assert not WORDS_OF_PYTHON.search(found)
+
+
+UNREADABLE = (
+    "postgresql://watcher:sesame/open@db.example:5432/watcher",
+    "postgresql://watcher:sesame#open@db.example/watcher",
+    "postgresql://watcher:sesame?open@db.example/watcher",
+    "postgresql://watcher:[sesame@db.example/watcher",
+    "postgresql://watcher:open@db.example:sesame/watcher",
+)
+
+
+@pytest.mark.parametrize(
+    "command", ["api", "migrate", "doctor", "worker", "cleanup", "key list", "lineage verify"]
+)
+@pytest.mark.parametrize("url", UNREADABLE)
+@pytest.mark.parametrize("name", ["DATABASE_URL", "POOLER_URL", "REPLICA_URL"])
+def test_a_url_that_cannot_be_read_is_refused_without_a_part_of_its_password(
+    command: str, url: str, name: str
+) -> None:
+    readable = "postgresql://watcher@one.example:5432,[::1]:5433,two.example/watcher"
+    environment = {
+        "WATCHER_DATABASE_URL": readable,
+        "WATCHER_BROKER_URL": "redis://127.0.0.1:1/0",
+        f"WATCHER_{name}": url,
+    }
+    code, said = _run(*command.split(), **environment)
+
+    assert code == (2 if command == "doctor" else 1)
+    assert f"WATCHER_{name}: cannot be read as postgresql://" in said
+    assert "%2F" in said
+    assert "sesame" not in said
+    assert "open" not in said
+    assert unreadable("WATCHER_DATABASE_URL", readable) is None

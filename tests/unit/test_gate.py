@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import httpx
 import pytest
@@ -13,12 +14,14 @@ from starlette.types import Receive, Scope, Send
 from watcher.container import Container, closing
 from watcher.domain import callers
 from watcher.domain.callers import Caller, CredentialsRefused, ScopeInsufficient
+from watcher.domain.health import Signs
 from watcher.entrypoints.http import gate
 from watcher.entrypoints.http.app import create_app, routers_of, routes_of
 from watcher.entrypoints.http.gate import Gate, scope_of
 from watcher.settings import MEMORY, Settings
 
 READ, WRITE, ADMIN = callers.Scope
+SECRET = "db.internal.example:5432 does not answer."  # noqa: S105 (no password)
 WITHOUT_KEY = {"/", "/health/live", "/health/ready"}
 TRIGGERS = {"/freshness", "/timeliness", "/log_cleanup", "/celery/monitor-queue"}
 
@@ -42,6 +45,13 @@ class Named:
 
     async def close(self) -> None:
         """Nothing is open."""
+
+
+class Away:
+    """Signs of a store that does not answer."""
+
+    async def read(self, now: datetime) -> Signs:  # noqa: ARG002
+        return Signs(away=SECRET)
 
 
 @pytest.fixture(scope="module")
@@ -197,6 +207,54 @@ async def test_what_no_route_has_takes_a_key(client: httpx.AsyncClient, method: 
     assert (await client.request(method, path)).status_code == 401
 
 
+@pytest.mark.parametrize("path", sorted(WITHOUT_KEY | {"/docs", "/openapi.json"}))
+async def test_what_is_open_needs_no_key_by_whatever_method(client: httpx.AsyncClient, path: str) -> None:
+    assert (await client.head(path)).status_code == 200
+    for method in ("POST", "OPTIONS", "DELETE"):
+        refused = await client.request(method, path)
+        assert refused.status_code == 405
+        assert set(refused.headers["allow"].split(", ")) == {"GET", "HEAD"}
+
+
+@pytest.mark.parametrize(("path", "status"), [("/pipeline", 200), ("/pipeline/1", 404), ("/freshness", 405)])
+async def test_a_head_takes_the_key_of_the_get(client: httpx.AsyncClient, path: str, status: int) -> None:
+    assert (await client.head(path)).status_code == 401
+    assert (await client.head(path, headers=bearing("nothing"))).status_code == 403
+    assert (await client.head(path, headers=bearing("read"))).status_code == status
+
+
+async def test_strangers_are_told_how_each_part_is_and_no_more(client: httpx.AsyncClient) -> None:
+    whole = (await client.get("/health/ready", headers=bearing("read"))).json()
+    assert any(part["detail"] for part in whole["parts"].values())
+    for headers in ({}, bearing("wrong"), bearing("nothing"), {"Authorization": "Basic x"}):
+        short = (await client.get("/health/ready", headers=headers)).json()
+        assert short["parts"] == {
+            name: {"state": part["state"], "detail": None, "at": None}
+            for name, part in whole["parts"].items()
+        }
+        assert short.keys() <= {"status", "parts", "impaired"}
+    for token in ("slow read", "write", "admin"):
+        told = (await client.get("/health/ready", headers=bearing(token))).json()
+        assert told["parts"] == whole["parts"]
+
+
+async def test_strangers_are_not_told_why_a_part_is_missing() -> None:
+    container = Container(settings=Settings(database_url=SecretStr(MEMORY), authentication="keys"))
+    container.callers.override(Named())
+    container.vitals.override(Away())
+    transport = httpx.ASGITransport(create_app(container))
+    async with httpx.AsyncClient(transport=transport, base_url="http://watcher") as client:
+        short, whole = [
+            await client.get("/health/ready", headers=headers) for headers in ({}, bearing("read"))
+        ]
+
+    assert (short.status_code, whole.status_code) == (503, 503)
+    assert whole.json()["detail"] == whole.json()["parts"]["database"]["detail"] == SECRET
+    assert SECRET not in short.text
+    assert short.json()["detail"] == "Not as it should be: database, migrations, beat, sweep."
+    assert short.json()["parts"]["database"] == {"state": "failed", "detail": None, "at": None}
+
+
 async def test_a_known_bearer_is_not_looked_for_again() -> None:
     named, seen = Named(), []
 
@@ -230,7 +288,9 @@ async def test_the_document_says_who_may_do_what(client: httpx.AsyncClient) -> N
         for operation in operations.values():
             refusals = {"401", "403"} & operation["responses"].keys()
             assert refusals == (set() if path in WITHOUT_KEY else {"401", "403"}), path
-            assert (operation["security"] == []) == (path in WITHOUT_KEY)
+            optional = path == "/health/ready"
+            assert (operation["security"] == []) == (path in WITHOUT_KEY and not optional)
+    assert paths["/health/ready"]["get"]["security"] == [{}, {"bearer": ["read"]}]
 
 
 def test_where_everybody_may_do_everything_the_document_says_nothing_of_keys() -> None:

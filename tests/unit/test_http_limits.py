@@ -12,7 +12,6 @@ from dependency_injector import providers
 from pydantic import SecretStr
 from starlette.types import Message, Receive
 
-from watcher.adapters.memory.probes import MemoryProbes
 from watcher.container import Container
 from watcher.domain.callers import Caller, Scope
 from watcher.domain.health import Signs
@@ -24,19 +23,6 @@ from watcher.entrypoints.http.request_bodies import LEAST_ROOM, Body, ContentIsN
 from watcher.settings import MEMORY, Settings
 
 LIMIT = 3
-
-
-class Gate(MemoryProbes):
-    """Probes that wait until they are let through."""
-
-    def __init__(self) -> None:
-        self.open = asyncio.Event()
-        self.waiting = 0
-
-    async def obstacles(self) -> Sequence[str]:
-        self.waiting += 1
-        await self.open.wait()
-        return []
 
 
 class Broken:

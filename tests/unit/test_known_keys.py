@@ -11,7 +11,7 @@ from tests.contract.world import NOON, StoppedClock
 from tests.logs import logged
 from watcher.adapters.identity import known_keys
 from watcher.adapters.identity.known_keys import KnownKeys
-from watcher.adapters.identity.refreshed import Terms
+from watcher.adapters.identity.refreshed import SourceUnavailable, Terms
 from watcher.adapters.memory.keys import MemoryKeys
 from watcher.domain.callers import Caller, CredentialsRefused, Scope
 from watcher.domain.errors import StoreUnavailable
@@ -108,6 +108,25 @@ async def test_a_key_that_is_not_whole_is_refused(desk: Desk, spoilt: "type[str]
     await desk.who(made.text)
     with pytest.raises(CredentialsRefused):
         await desk.who(spoilt(made.text))
+
+
+async def test_without_the_store_nothing_is_said_of_a_key_that_may_be_new(desk: Desk) -> None:
+    desk.callers = KnownKeys(desk.keys, KeyDigest(), desk.clock, Terms(0, 0, 60, 0, 1))
+    desk.create = CreateKey(desk.keys, desk.clock, KeyDigest(), secrets.token_bytes)
+    made = await desk.key()
+    await desk.callers.find(made.text)
+    new = await desk.key()
+    desk.keys.away = True
+    assert await desk.callers.find(made.text) == Caller(f"key:{made.key.id}", Scope.WRITE)
+    with pytest.raises(CredentialsRefused):
+        await desk.callers.find(made.text + "x")
+    for _ in range(2):
+        with pytest.raises(SourceUnavailable):
+            await desk.callers.find(new.text)
+    desk.keys.away = False
+    assert await desk.callers.find(new.text) == Caller(f"key:{new.key.id}", Scope.WRITE)
+    with pytest.raises(CredentialsRefused):
+        await desk.callers.find("wtc_aaaaaaaa_x")
 
 
 async def test_a_key_expires_at_its_instant_without_being_read_again(desk: Desk) -> None:

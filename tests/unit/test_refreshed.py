@@ -141,3 +141,5 @@ async def test_an_error_that_nobody_foresaw_is_logged_and_nothing_is_known(sourc
     with logged() as log, pytest.raises(SourceUnavailable):
         await source.known.renewed()
     assert "RuntimeError: a mistake" in log.getvalue()
+    with pytest.raises(SourceUnavailable):
+        source.known.require_latest()

@@ -34,6 +34,7 @@ def test_passwords_are_never_shown() -> None:
     settings = Settings(
         database_url=SecretStr("postgresql://user:pa55word@host/name"),
         pooler_url=SecretStr("postgresql://user:pa55word@host/name"),
+        replica_url=SecretStr("postgresql://user:pa55word@host/name"),
         broker_url=SecretStr("redis://:pa55word@host/0"),
     )
     assert "pa55word" not in f"{settings!r} {settings}"
@@ -41,7 +42,7 @@ def test_passwords_are_never_shown() -> None:
 
 @pytest.mark.parametrize(
     ("text", "metrics"),
-    [("", ()), ("inserts", ("inserts",)), (" total_rows , inserts,total_rows,", ("total_rows", "inserts"))],
+    [(",", ()), ("inserts", ("inserts",)), (" total_rows , inserts,total_rows,", ("total_rows", "inserts"))],
 )
 def test_metrics_to_watch_stand_between_commas(
     monkeypatch: pytest.MonkeyPatch, text: str, metrics: tuple[str, ...]
@@ -85,9 +86,10 @@ def test_a_secret_that_breaks_a_rule_is_not_shown(monkeypatch: pytest.MonkeyPatc
     assert "secret" not in f"{refusal.value}"
 
 
-def test_the_pooler_of_the_environment_is_not_that_of_a_database_on_the_command_line(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize("name", ["pooler_url", "replica_url"])
+def test_what_the_environment_has_beside_its_database_is_not_that_of_one_on_the_command_line(
+    monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    monkeypatch.setenv("WATCHER_POOLER_URL", "postgresql://user@pooler/name")
-    assert settings_with().pooler_url is not None
-    assert settings_with(database_url="postgresql://user@other/name").pooler_url is None
+    monkeypatch.setenv(f"WATCHER_{name.upper()}", "postgresql://user@there/name")
+    assert getattr(settings_with(), name) is not None
+    assert getattr(settings_with(database_url="postgresql://user@other/name"), name) is None

@@ -3,8 +3,9 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
+from watcher.beside import beside
 from watcher.domain.rates import Debts, DebtsUnknown, Rate, Rates
 
 log = logging.getLogger(__name__)
@@ -31,13 +32,8 @@ class SharedRates:
     @asynccontextmanager
     async def exchanging(self) -> AsyncIterator[None]:
         """Exchanges without end while the block runs. No request waits for it."""
-        task = asyncio.create_task(self._exchange_on())
-        try:
+        async with beside(self._exchange_on()):
             yield
-        finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
 
     async def exchange(self) -> bool:
         """Whether what was admitted here is known to all, and the other way round. If not, it is only known here."""

@@ -3,10 +3,11 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from uuid import uuid4
 
+from watcher.beside import beside
 from watcher.domain.clock import Clock
 from watcher.domain.error_rates import KEPT, ErrorRates, Slot, Source
 from watcher.domain.errors import Unavailable
@@ -57,13 +58,10 @@ class TallyKeeper:
     @asynccontextmanager
     async def flushing(self) -> AsyncIterator[None]:
         """For the length of the block, and once more at its end, what is to be written down is."""
-        task = asyncio.create_task(self._flush_on())
         try:
-            yield
+            async with beside(self._flush_on()):
+                yield
         finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
             try:
                 async with asyncio.timeout(LAST_SECONDS):
                     await self.flush()

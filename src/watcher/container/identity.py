@@ -7,7 +7,6 @@ from dependency_injector import providers
 from dependency_injector.providers import Provider
 
 from watcher.adapters.identity.known_keys import KnownKeys
-from watcher.adapters.memory.keys import MemoryKeys
 from watcher.adapters.postgres.keys import PostgresKeys
 from watcher.container.stores import Stores
 from watcher.container.tasks import Tasks
@@ -40,7 +39,7 @@ class Identity(Tasks):
     random_bytes: Provider[Callable[[int], bytes]] = providers.Object(secrets.token_bytes)
     keys: Provider[Keys] = providers.Selector(
         Stores.store,
-        memory=providers.Singleton(MemoryKeys),
+        memory=Stores.memory_keys,
         postgres=providers.Singleton(PostgresKeys, Stores.database),
     )
     create_key: Provider[CreateKey] = providers.Singleton(

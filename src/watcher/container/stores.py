@@ -12,29 +12,9 @@ from watcher.adapters.coalesced import CoalescedExecutions, CoalescedLineage, Co
 from watcher.adapters.cron import CronSchedule
 from watcher.adapters.in_process_jobs import InProcessQueues
 from watcher.adapters.measured import MeasuredExecutions
-from watcher.adapters.memory.addresses import MemoryAddresses, MemoryAddressTypes
-from watcher.adapters.memory.alerts import MemoryAlerts
-from watcher.adapters.memory.anomaly_results import MemoryAnomalyResults
-from watcher.adapters.memory.anomaly_rules import MemoryAnomalyRules
 from watcher.adapters.memory.attempts import MemoryAttempts
-from watcher.adapters.memory.closure import MemoryClosure
-from watcher.adapters.memory.daily_report import MemoryDailyReport
-from watcher.adapters.memory.deliveries import MemoryDeliveries
 from watcher.adapters.memory.durations import MemoryDurations
-from watcher.adapters.memory.edges import MemoryEdges
-from watcher.adapters.memory.error_rates import MemoryErrorRates
-from watcher.adapters.memory.executions import MemoryExecutions
-from watcher.adapters.memory.late_runs import MemoryLateRuns
-from watcher.adapters.memory.lineage import MemoryLineage
-from watcher.adapters.memory.lineage_graph import MemoryLineageGraph
-from watcher.adapters.memory.pipelines import MemoryPipelines, MemoryPipelineTypes
 from watcher.adapters.memory.probes import MemoryProbes
-from watcher.adapters.memory.queue_spells import MemoryQueueSpells
-from watcher.adapters.memory.retention import MemoryRetention
-from watcher.adapters.memory.stale_spells import MemoryStaleSpells
-from watcher.adapters.memory.ticks import MemoryTicks
-from watcher.adapters.memory.vitals import MemoryVitals
-from watcher.adapters.memory.watching import Watching
 from watcher.adapters.postgres.address_types import PostgresAddressTypes
 from watcher.adapters.postgres.addresses import PostgresAddresses
 from watcher.adapters.postgres.alerts import PostgresAlerts
@@ -57,6 +37,7 @@ from watcher.adapters.postgres.schema import PostgresProbes, PostgresVitals
 from watcher.adapters.postgres.stale_spells import PostgresStaleSpells
 from watcher.adapters.postgres.ticks import PostgresTicks
 from watcher.adapters.system_clock import SystemClock
+from watcher.container.memory_stores import MemoryStores
 from watcher.container.meters import Meters
 from watcher.domain.address import Addresses
 from watcher.domain.address_type import AddressTypes
@@ -65,7 +46,7 @@ from watcher.domain.anomaly_results import AnomalyResults
 from watcher.domain.anomaly_rules import AnomalyRules
 from watcher.domain.attempts import Attempts
 from watcher.domain.clock import Clock
-from watcher.domain.closure import REACH_LIMIT, Closure
+from watcher.domain.closure import Closure
 from watcher.domain.deliveries import Deliveries, Notifier
 from watcher.domain.durations import Durations
 from watcher.domain.executions import Executions
@@ -99,6 +80,10 @@ def _pooled(settings: Settings) -> bool:
     return settings.pooler_url is not None
 
 
+def _replica(settings: Settings) -> str | None:
+    return None if settings.replica_url is None else settings.replica_url.get_secret_value()
+
+
 def _store(settings: Settings) -> str:
     return "memory" if dsn(settings) == MEMORY else "postgres"
 
@@ -108,56 +93,32 @@ def _task_bus(settings: Settings) -> str:
     return "in_process" if settings.broker_url is None or _store(settings) == "memory" else "celery"
 
 
-class Stores(Meters):
+class Stores(MemoryStores):
     """The ports, and for each the adapter that the settings choose."""
 
-    settings = Meters.settings
+    settings = MemoryStores.settings
     store: Provider[str] = providers.Callable(_store, settings)
     task_bus: Provider[str] = providers.Callable(_task_bus, settings)
     clock: Provider[Clock] = providers.Singleton(SystemClock)
-    reach_limit: Provider[int] = providers.Object(REACH_LIMIT)
 
     database = providers.Singleton(
         Database,
         providers.Callable(_way, settings),
         pooled=providers.Callable(_pooled, settings),
+        replica=providers.Callable(_replica, settings),
         pool_size=settings.provided.pool_size,
         processes=settings.provided.workers,
         timeout=settings.provided.database_timeout,
     )
-    memory_pipeline_types = providers.Singleton(MemoryPipelineTypes)
-    memory_watching = providers.Singleton(Watching, settings.provided.auto_anomaly_rules)
-    memory_pipelines = providers.Singleton(MemoryPipelines, memory_pipeline_types, memory_watching)
-    memory_address_types = providers.Singleton(MemoryAddressTypes)
-    memory_addresses = providers.Singleton(MemoryAddresses, memory_address_types)
-    memory_executions = providers.Singleton(MemoryExecutions, memory_pipelines, memory_watching)
-    memory_stale_spells = providers.Singleton(MemoryStaleSpells, memory_pipelines)
-    memory_late_runs = providers.Singleton(MemoryLateRuns, memory_executions, memory_pipelines)
-    memory_deliveries = providers.Singleton(MemoryDeliveries)
-    memory_queue_spells = providers.Singleton(MemoryQueueSpells)
-    memory_error_rates = providers.Singleton(MemoryErrorRates)
-    memory_alerts = providers.Singleton(
-        MemoryAlerts,
-        pipelines=memory_pipelines,
-        stale_spells=memory_stale_spells,
-        late_runs=memory_late_runs,
-        watching=memory_watching,
-        queue_spells=memory_queue_spells,
-        error_rates=memory_error_rates,
-        deliveries=memory_deliveries,
-    )
-    memory_ticks = providers.Singleton(MemoryTicks)
-    memory_edges = providers.Singleton(MemoryEdges)
-    memory_closure = providers.Singleton(MemoryClosure, memory_edges, reach_limit)
 
     pipeline_types: Provider[PipelineTypes] = providers.Selector(
         store,
-        memory=memory_pipeline_types,
+        memory=MemoryStores.memory_pipeline_types,
         postgres=providers.Singleton(PostgresPipelineTypes, database),
     )
     pipelines: Provider[Pipelines] = providers.Selector(
         store,
-        memory=memory_pipelines,
+        memory=MemoryStores.memory_pipelines,
         postgres=providers.Singleton(
             CoalescedPipelines,
             providers.Singleton(PostgresPipelines, database, settings.provided.auto_anomaly_rules),
@@ -165,17 +126,17 @@ class Stores(Meters):
     )
     address_types: Provider[AddressTypes] = providers.Selector(
         store,
-        memory=memory_address_types,
+        memory=MemoryStores.memory_address_types,
         postgres=providers.Singleton(PostgresAddressTypes, database),
     )
     addresses: Provider[Addresses] = providers.Selector(
         store,
-        memory=memory_addresses,
+        memory=MemoryStores.memory_addresses,
         postgres=providers.Singleton(PostgresAddresses, database),
     )
     stored_executions: Provider[Executions] = providers.Selector(
         store,
-        memory=memory_executions,
+        memory=MemoryStores.memory_executions,
         postgres=providers.Singleton(CoalescedExecutions, providers.Singleton(PostgresExecutions, database)),
     )
     executions: Provider[Executions] = providers.Selector(
@@ -185,77 +146,57 @@ class Stores(Meters):
     )
     lineage: Provider[Lineage] = providers.Selector(
         store,
-        memory=providers.Singleton(
-            MemoryLineage, memory_edges, memory_pipelines, memory_addresses, memory_address_types
-        ),
+        memory=MemoryStores.memory_lineage,
         postgres=providers.Singleton(CoalescedLineage, providers.Singleton(PostgresLineage, database)),
     )
     lineage_graph: Provider[LineageGraph] = providers.Selector(
         store,
-        memory=providers.Singleton(
-            MemoryLineageGraph,
-            memory_edges,
-            memory_closure,
-            memory_addresses,
-            memory_pipelines,
-            memory_executions,
-        ),
+        memory=MemoryStores.memory_lineage_graph,
         postgres=providers.Singleton(PostgresLineageGraph, database),
     )
     closure: Provider[Closure] = providers.Selector(
         store,
-        memory=memory_closure,
-        postgres=providers.Singleton(PostgresClosure, database, reach_limit),
+        memory=MemoryStores.memory_closure,
+        postgres=providers.Singleton(PostgresClosure, database, MemoryStores.reach_limit),
     )
     daily_report: Provider[DailyReport] = providers.Selector(
         store,
-        memory=providers.Singleton(MemoryDailyReport, memory_executions, memory_pipelines),
+        memory=MemoryStores.memory_daily_report,
         postgres=providers.Singleton(PostgresDailyReport, database),
     )
     retention: Provider[Retention] = providers.Selector(
         store,
-        memory=providers.Singleton(
-            MemoryRetention,
-            executions=memory_executions,
-            late_runs=memory_late_runs,
-            stale_spells=memory_stale_spells,
-            watching=memory_watching,
-            alerts=memory_alerts,
-            deliveries=memory_deliveries,
-            queue_spells=memory_queue_spells,
-        ),
+        memory=MemoryStores.memory_retention,
         postgres=providers.Singleton(PostgresRetention, database),
     )
     stale_spells: Provider[StaleSpells] = providers.Selector(
         store,
-        memory=memory_stale_spells,
+        memory=MemoryStores.memory_stale_spells,
         postgres=providers.Singleton(PostgresStaleSpells, database),
     )
     late_runs: Provider[LateRuns] = providers.Selector(
         store,
-        memory=memory_late_runs,
+        memory=MemoryStores.memory_late_runs,
         postgres=providers.Singleton(PostgresLateRuns, database),
     )
     anomaly_rules: Provider[AnomalyRules] = providers.Selector(
         store,
-        memory=providers.Singleton(MemoryAnomalyRules, memory_watching, memory_pipelines),
+        memory=MemoryStores.memory_anomaly_rules,
         postgres=providers.Singleton(PostgresAnomalyRules, database),
     )
     anomaly_results: Provider[AnomalyResults] = providers.Selector(
         store,
-        memory=providers.Singleton(
-            MemoryAnomalyResults, memory_watching, memory_executions, memory_pipelines
-        ),
+        memory=MemoryStores.memory_anomaly_results,
         postgres=providers.Singleton(PostgresAnomalyResults, database),
     )
     alerts: Provider[Alerts] = providers.Selector(
         store,
-        memory=memory_alerts,
+        memory=MemoryStores.memory_alerts,
         postgres=providers.Singleton(PostgresAlerts, database),
     )
     deliveries: Provider[Deliveries] = providers.Selector(
         store,
-        memory=memory_deliveries,
+        memory=MemoryStores.memory_deliveries,
         postgres=providers.Singleton(PostgresDeliveries, database),
     )
     notifier: Provider[Notifier] = providers.Singleton(
@@ -269,13 +210,13 @@ class Stores(Meters):
     )
     vitals: Provider[Vitals] = providers.Selector(
         store,
-        memory=providers.Singleton(MemoryVitals, memory_ticks, memory_late_runs),
+        memory=MemoryStores.memory_vitals,
         postgres=providers.Singleton(PostgresVitals, database),
     )
     schedule: Provider[Schedule] = providers.Singleton(CronSchedule, settings.provided.schedule)
     ticks: Provider[Ticks] = providers.Selector(
         store,
-        memory=memory_ticks,
+        memory=MemoryStores.memory_ticks,
         postgres=providers.Singleton(PostgresTicks, database),
     )
     attempts: Provider[Attempts] = providers.Selector(
@@ -285,7 +226,7 @@ class Stores(Meters):
     )
     queue_spells: Provider[QueueSpells] = providers.Selector(
         store,
-        memory=memory_queue_spells,
+        memory=MemoryStores.memory_queue_spells,
         postgres=providers.Singleton(PostgresQueueSpells, database),
     )
     durations: Provider[Durations] = providers.Selector(

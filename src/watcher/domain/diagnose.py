@@ -4,23 +4,27 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from watcher.domain.clock import Clock
-from watcher.domain.diagnosis import Diagnosis, Finding, Verdict, failed, ok, warning
+from watcher.domain.diagnosis import Diagnosis, Finding, failed, ok, warning
 from watcher.domain.diagnosis_broker import BrokerExams, BrokerFacts
 from watcher.domain.diagnosis_broker import judged as judged_broker
 from watcher.domain.diagnosis_database import DatabaseExams, DatabaseFacts
 from watcher.domain.diagnosis_database import judged as judged_database
 from watcher.domain.diagnosis_settings import Arrangement, contradictions
-from watcher.domain.health import JudgeReadiness, Part, PartState, Vitals
+from watcher.domain.health import JudgeReadiness, Part, PartState, Signs, Vitals
 from watcher.domain.queues import Limits
 
 ADVICE = {
     "database": "See that PostgreSQL runs, and that WATCHER_DATABASE_URL names it.",
     "migrations": "Run `watcher migrate`, or the Watcher that the database belongs to.",
-    "broker": "See that Redis runs, and that WATCHER_BROKER_URL names it. Requests are served without it.",
+    "broker": "See that Redis runs, and that WATCHER_BROKER_URL names it and has its password. Requests are served "
+    "without it.",
     "beat": "Run `watcher beat` and `watcher worker`; without a broker, `watcher api` or `watcher up`.",
     "sweep": "See in the logs of workers or servers what became of check_timeliness.",
 }
-"""By part of the readiness."""
+"""By part of the readiness, where the store itself says nothing better."""
+
+NOT_STARTED = "nothing was started on this database yet: no tick, no sweep, no run"
+"""Of a beat and a sweep right after the first migration."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,11 @@ class Diagnose:
         facts = await self.database.examined() if there else None
         parts = self.judge(signs, away).parts
         findings = [ok(topic, version) for topic, version in self.versions]
-        findings += [_part(name, part) for name, part in parts.items()]
+        fresh = isinstance(facts, DatabaseFacts) and _is_fresh(signs, facts)
+        findings += [
+            ok(name, NOT_STARTED) if fresh and name in {"beat", "sweep"} else _part(name, part, signs.advice)
+            for name, part in parts.items()
+        ]
         if isinstance(facts, str):
             findings.append(failed("database", facts, ADVICE["database"]))
         if isinstance(facts, DatabaseFacts):
@@ -60,12 +68,19 @@ class Diagnose:
         return Diagnosis(list(_each_topic_once(findings)))
 
 
-def _part(name: str, part: Part) -> Finding:
+def _is_fresh(signs: Signs, facts: DatabaseFacts) -> bool:
+    """Whether Watcher was not run on this database so far."""
+    unused = facts.work is not None and not facts.work.begun
+    return signs.ticked_at is None and signs.swept_at is None and unused
+
+
+def _part(name: str, part: Part, advice: str | None) -> Finding:
     when = "" if part.at is None else f" The last was that of {part.at:%Y-%m-%d %H:%M:%S} UTC."
     detail = f"{part.detail or 'is there'}{when}" if part.detail or not when else when.strip()
     match part.state:
         case PartState.FAILED:
-            return Finding(name, Verdict.FAILED, detail, ADVICE[name])
+            of_store = advice if name in {"database", "migrations"} else None
+            return failed(name, detail, of_store or ADVICE[name])
         case PartState.OK | PartState.NONE:
             return ok(name, detail)
         case PartState.UNKNOWN:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from watcher.domain import diagnosis_replica
 from watcher.domain.diagnosis import (
     Finding,
     bytes_in_words,
@@ -14,6 +15,7 @@ from watcher.domain.diagnosis import (
     ok,
     warning,
 )
+from watcher.domain.diagnosis_replica import ReplicaFacts
 
 OLDEST, NEWEST = 15, 18
 """The versions of PostgreSQL that Watcher is tested with."""
@@ -78,11 +80,12 @@ class WaitFacts:
 
 @dataclass(frozen=True, slots=True)
 class WorkFacts:
-    """What waits to be done, and how far back the rules for anomalies look."""
+    """What waits to be done, how far back the rules for anomalies look, and whether any run was ever begun."""
 
     judgements: int
     failing_deliveries: int
     lookback_days: int | None
+    begun: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +117,7 @@ class DatabaseFacts:
     objects: Collection[str]
     expected: Collection[str]
     work: WorkFacts | None
+    replica: ReplicaFacts | str | None
 
 
 class DatabaseExams(Protocol):
@@ -143,6 +147,8 @@ def judged(facts: DatabaseFacts, now: datetime) -> Iterator[Finding]:
     yield _transactions(facts.transactions)
     yield _waits(facts.waits)
     yield _work(facts.work)
+    if facts.replica is not None:
+        yield diagnosis_replica.judged(facts.replica)
 
 
 def _version(facts: DatabaseFacts) -> Finding:

@@ -1,7 +1,8 @@
 """What can be wrong, in six kinds. A leaf is named by the sentence that is true and carries the facts."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 
 class WatcherError(Exception):
@@ -75,9 +76,37 @@ class StoreBusy(Unavailable):
 
 @dataclass(unsafe_hash=True)
 class StoreUnavailable(Unavailable):
-    """The store of record did not answer in time, or is not there."""
+    """The store of record did not answer in time, or is not there.
+
+    `advice` is what whoever runs Watcher can do about it; clients are not told.
+    """
 
     reason: str
+    advice: str | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         return f"The database is not available: {self.reason}."
+
+
+@dataclass(unsafe_hash=True)
+class RightsMissing(Unavailable):
+    """The role that Watcher has in the store lacks rights.
+
+    What is there belongs to `owner`, where that is another; else `statements` give the rights.
+    """
+
+    reason: str
+    owner: str | None
+    statements: Sequence[str]
+
+    def __str__(self) -> str:
+        return f"The database role lacks a right: {self.reason}."
+
+    @property
+    def advice(self) -> str:
+        """For whoever runs Watcher."""
+        if self.owner is not None:
+            return f"Migrate as the role {self.owner}, to which the tables belong."
+        if not self.statements:
+            return "Migrate as the role that owns the database."
+        return f"Have an administrator run in this database, and migrate again: {'; '.join(self.statements)}"

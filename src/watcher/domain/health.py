@@ -29,13 +29,15 @@ class Probes(Protocol):
 class Signs:
     """What the store shows of how Watcher is.
 
-    `away` says why it does not answer, `outdated` what is wrong with its schema; then the others are not known.
+    `away` says why it does not answer, `outdated` what is wrong with its schema; then the others are not known, and
+    `advice` may say what to do about it.
     `revision` is that of the schema. `ticked_at` is the last tick of the schedule that somebody took, and `swept_at`
     the last sweep for late runs that was completed; None where there was none yet.
     """
 
     away: str | None = None
     outdated: str | None = None
+    advice: str | None = None
     revision: str | None = None
     ticked_at: datetime | None = None
     swept_at: datetime | None = None

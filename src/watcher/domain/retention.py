@@ -1,8 +1,9 @@
 """Retention: what ended long ago is forgotten, a whole tree of executions at a time."""
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Protocol, TypeAlias
 
 from watcher.domain.clock import FIRST, Clock
@@ -31,6 +32,8 @@ class Forgotten:
     total_alerts_deleted: int = 0
     total_alert_messages_deleted: int = 0
     total_queue_spells_deleted: int = 0
+    total_error_spells_deleted: int = 0
+    total_api_keys_deleted: int = 0
 
     def __add__(self, other: "Forgotten") -> "Forgotten":
         sums = {
@@ -76,12 +79,24 @@ def is_old(runs: Iterable[Execution], before: datetime) -> bool:
     return all(run.end_date is not None and run.end_date < before for run in runs)
 
 
+class Aged(StrEnum):
+    """What goes row by row, in the order in which it goes."""
+
+    FRESHNESS_PIPELINE_LOGS = "freshness_pipeline_logs"
+    ALERTS = "alerts"
+    ALERT_MESSAGES = "alert_messages"
+    QUEUE_SPELLS = "queue_spells"
+    ERROR_SPELLS = "error_spells"
+    API_KEYS = "api_keys"
+
+
 class Retention(Protocol):
     """What is old, and how it goes.
 
     Old is a tree of executions, from its root down, of which every one ended before an instant; a spell of stale
-    data, or of too much being pending, that ended before it; and an alert and its messages. With an execution goes
-    all that is only about it.
+    data, of too much being pending, or of too much failing, that ended before it, unless the alert of it still says
+    that it lasts; an alert that was over before it; a message from before it that no alert on record began with; and a
+    key that was revoked or expired before it. With an execution goes all that is only about it.
     """
 
     async def forget(self, before: datetime, limit: int, after: Place | None = None) -> Batch:
@@ -96,36 +111,12 @@ class Retention(Protocol):
         """What `forget` would forget now. Reads only."""
         ...
 
-    async def forget_spells(self, before: datetime, limit: int) -> int:
-        """Forgets up to `limit` spells of stale data that ended before an instant; how many there were."""
+    async def forget_rows(self, kind: Aged, before: datetime, limit: int) -> int:
+        """Forgets up to `limit` rows of a kind that are old at an instant; how many there were. One transaction."""
         ...
 
-    async def forgettable_spells(self, before: datetime) -> int:
-        """How many spells there are to be forgotten."""
-        ...
-
-    async def forget_alerts(self, before: datetime, limit: int) -> int:
-        """Forgets up to `limit` alerts that were over before an instant; how many there were."""
-        ...
-
-    async def forgettable_alerts(self, before: datetime) -> int:
-        """How many alerts there are to be forgotten."""
-        ...
-
-    async def forget_messages(self, before: datetime, limit: int) -> int:
-        """Forgets up to `limit` messages from before an instant, which no alert on record began with."""
-        ...
-
-    async def forgettable_messages(self, before: datetime) -> int:
-        """How many messages there are to be forgotten once the alerts of that time are."""
-        ...
-
-    async def forget_queue_spells(self, before: datetime, limit: int) -> int:
-        """Forgets up to `limit` spells of too much being pending that ended before an instant; how many there were."""
-        ...
-
-    async def forgettable_queue_spells(self, before: datetime) -> int:
-        """How many of these spells there are to be forgotten."""
+    async def forgettable_rows(self, kind: Aged, before: datetime) -> int:
+        """How many rows of a kind there are to be forgotten, once those of the kinds before it are."""
         ...
 
 
@@ -147,21 +138,11 @@ class CleanUp:
         now = self.clock.now()
         before = now - timedelta(days=min(retention_days, (now - FIRST).days))
         trees = await self._trees(before, batch_size, dry_run=dry_run)
-        spells, alerts, messages, queue_spells = [
-            await forgettable(before) if dry_run else await _all(forget, before, batch_size)
-            for forget, forgettable in (
-                (self.retention.forget_spells, self.retention.forgettable_spells),
-                (self.retention.forget_alerts, self.retention.forgettable_alerts),
-                (self.retention.forget_messages, self.retention.forgettable_messages),
-                (self.retention.forget_queue_spells, self.retention.forgettable_queue_spells),
-            )
-        ]
-        return trees + Forgotten(
-            total_freshness_pipeline_logs_deleted=spells,
-            total_alerts_deleted=alerts,
-            total_alert_messages_deleted=messages,
-            total_queue_spells_deleted=queue_spells,
-        )
+        rows = {
+            f"total_{kind}_deleted": await self._rows(kind, before, batch_size, dry_run=dry_run)
+            for kind in Aged
+        }
+        return trees + Forgotten(**rows)
 
     async def _trees(self, before: datetime, batch_size: int, *, dry_run: bool) -> Forgotten:
         forget = self.retention.forgettable if dry_run else self.retention.forget
@@ -172,10 +153,10 @@ class CleanUp:
             total += batch.forgotten
         return total
 
-
-async def _all(forget: Callable[[datetime, int], Awaitable[int]], before: datetime, batch_size: int) -> int:
-    """How many were forgotten, batch by batch."""
-    total = 0
-    while gone := await forget(before, batch_size):
-        total += gone
-    return total
+    async def _rows(self, kind: Aged, before: datetime, batch_size: int, *, dry_run: bool) -> int:
+        if dry_run:
+            return await self.retention.forgettable_rows(kind, before)
+        total = 0
+        while gone := await self.retention.forget_rows(kind, before, batch_size):
+            total += gone
+        return total

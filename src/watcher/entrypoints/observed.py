@@ -22,6 +22,7 @@ def application(settings: Settings, service: str) -> "ASGIApp":
 
     telemetry = Telemetry(settings, service)
     container = metered(Container(settings=settings))
+    queues = None  # those of a broker are the beat's to tell of
     if container.task_bus() == "celery":
         from watcher.telemetry.messages import trace_sending
 
@@ -29,7 +30,7 @@ def application(settings: Settings, service: str) -> "ASGIApp":
     else:
         work: dict[Job, Work] = container.work()
         container.work.override(providers.Object({job: TracedWork(job, work[job]) for job in work}))
-    queues = QueueMeter(container.queues(), container.clock())
+        queues = QueueMeter(container.queues(), container.clock())
     return Requests(create_app(container), settings, telemetry, queues)
 
 

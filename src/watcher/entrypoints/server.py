@@ -65,6 +65,7 @@ class Worker(UvicornWorker):
         "server_header": False,
         "access_log": False,
     }
+    sockets: Any
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -74,6 +75,8 @@ class Worker(UvicornWorker):
         if sys.platform == "linux":
             ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
         self.config.http = _protocol(self.app.settings)
+        # Sockets themselves and not what Gunicorn wraps them in: of those uvloop closes descriptors that are closed.
+        self.sockets = [each.sock for each in self.sockets]
         super().init_process()
 
     async def callback_notify(self) -> None:

@@ -45,7 +45,8 @@ class EmbeddedWatcher:
 
     def _serve(self, postgres: EmbeddedPostgres) -> None:
         # Its jobs are done inside: the workers of a broker would not know of this database.
-        own = {"database_url": SecretStr(postgres.dsn), "pooler_url": None, "broker_url": None}
+        none = dict.fromkeys(("pooler_url", "replica_url", "broker_url"))
+        own = {"database_url": SecretStr(postgres.dsn), **none}
         settings = self._settings.model_copy(update=own)
         if obstacles(settings):
             self._migrate(postgres.dsn)

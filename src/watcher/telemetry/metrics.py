@@ -80,7 +80,10 @@ def meter_pool(use: Callable[[], PoolUse]) -> None:
 
 @dataclass(slots=True)
 class QueueMeter:
-    """How much waits in the queues, asked on the event loop of the process whenever metrics are sent."""
+    """How much waits in the queues, asked on the event loop of the process whenever metrics are sent.
+
+    What several processes tell adds up: each is to tell of queues that no other tells of.
+    """
 
     queues: Queues
     clock: Clock
@@ -92,7 +95,7 @@ class QueueMeter:
         get_meter(METER).create_observable_gauge(
             "watcher.queue.messages",
             [self._waiting],
-            description="Messages that wait, by queue; of a broker, every process tells the same.",
+            description="Messages that wait, by queue.",
         )
 
     def end(self) -> None:

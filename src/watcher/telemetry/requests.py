@@ -42,7 +42,7 @@ METHODS = frozenset({"GET", "POST", "PATCH", "PUT", "DELETE", "HEAD", "OPTIONS"}
 class Requests:
     """An application of FastAPI's, whose requests are measured, and traced at the rates of the settings.
 
-    Requests that are not traced pass by all instrumentation.
+    Requests that are not traced pass by all instrumentation. `queues` are those of this process, if it has any.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Requests:
         app: Any,
         settings: Settings,
         telemetry: Telemetry,
-        queues: QueueMeter,
+        queues: QueueMeter | None,
     ) -> None:
         self._app = app
         self._plain: Asgi = app.build_middleware_stack()
@@ -121,10 +121,11 @@ class Requests:
         """What is not sent goes when the application has ended; the server waits for that."""
 
         async def sent(message: Message) -> None:
-            if message["type"] == "lifespan.startup.complete":
+            if message["type"] == "lifespan.startup.complete" and self._queues is not None:
                 self._queues.begin()
             if message["type"] in ("lifespan.shutdown.complete", "lifespan.shutdown.failed"):
-                self._queues.end()
+                if self._queues is not None:
+                    self._queues.end()
                 await asyncio.to_thread(self._telemetry.close)
             await send(message)
 

@@ -15,7 +15,7 @@ from watcher.adapters.embedded.creation import DATABASE, create, require_same_ve
 from watcher.adapters.embedded.directories import Home
 from watcher.adapters.embedded.errors import EmbeddedPostgresError
 from watcher.adapters.embedded.launch import RESERVED, Launch, server_command
-from watcher.adapters.embedded.postmaster import USER, Answer, ask, disown, living, shut_down
+from watcher.adapters.embedded.postmaster import PORT, USER, Answer, ask, disown, living, shut_down
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,8 +56,12 @@ class EmbeddedPostgres:
 
     @property
     def dsn(self) -> str:
-        """For asyncpg; valid before the start too, for it depends on the home alone."""
-        return f"postgresql://{USER}@/{DATABASE}?host={self._home.sockets}"
+        """For asyncpg; valid before the start too, for it depends on the home alone.
+
+        It says what variables like PGPORT or PGSSLMODE, meant for another server, would otherwise say.
+        """
+        here = f"port={PORT}&sslmode=disable&target_session_attrs=any&host={self._home.sockets}"
+        return f"postgresql://{USER}@/{DATABASE}?{here}"
 
     def start(self) -> None:
         """Make sure that the server answers: attach to a running one, else start it, else make it first.

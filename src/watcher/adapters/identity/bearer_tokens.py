@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
@@ -20,6 +20,9 @@ LEEWAY = timedelta(seconds=30)
 REMEMBERED = timedelta(seconds=60)
 MOST_REMEMBERED = 10_000
 REQUIRED = ("exp", "iss", "aud", "sub")
+INSTANTS = ("exp", "nbf", "iat")
+END_OF_TIME = datetime.max.replace(tzinfo=UTC).timestamp()
+NO_CLAIMS = "its claims are not what they should be"
 REASONS: Mapping[type[jwt.PyJWTError], str] = {
     jwt.ExpiredSignatureError: "it has expired",
     jwt.ImmatureSignatureError: "it is not valid yet",
@@ -52,7 +55,7 @@ class BearerTokens:
         claims = self._checked(token, await self._key(token))
         caller = Caller(f"oidc:{claims['sub']}", self._issuer.scope(claims))
         now = self._clock.now()
-        remaining = float(claims["exp"]) + LEEWAY.total_seconds() - now.timestamp()
+        remaining = claims["exp"] + LEEWAY.total_seconds() - now.timestamp()
         if len(self._remembered) >= MOST_REMEMBERED:
             del self._remembered[next(iter(self._remembered))]
         until = now + timedelta(seconds=min(remaining, REMEMBERED.total_seconds()))
@@ -77,12 +80,13 @@ class BearerTokens:
         if keys is None or identity not in keys:
             keys = await self._keys.renewed()
         if identity not in keys:
+            self._keys.require_latest()
             raise CredentialsRefused("it is signed by a key that the issuer does not publish")
         return keys[identity]
 
     def _checked(self, token: str, key: jwt.PyJWK) -> Mapping[str, Any]:
         try:
-            return jwt.decode(
+            claims = jwt.decode(
                 token,
                 key,
                 algorithms=self._issuer.algorithms,
@@ -93,3 +97,18 @@ class BearerTokens:
             )
         except jwt.PyJWTError as error:
             raise CredentialsRefused(REASONS.get(type(error), "it is not signed as it should be")) from None
+        except (
+            ArithmeticError,
+            TypeError,
+            ValueError,
+            RecursionError,
+        ):  # what PyJWT does not expect in claims
+            raise CredentialsRefused(NO_CLAIMS) from None
+        if not all(_is_instant(claims[name]) for name in INSTANTS if name in claims):
+            raise CredentialsRefused(NO_CLAIMS)
+        return claims
+
+
+def _is_instant(claim: object) -> bool:
+    """Whether it is a number of seconds, as of RFC 7519, of an instant that the calendar has."""
+    return isinstance(claim, int | float) and not isinstance(claim, bool) and 0 <= claim < END_OF_TIME

@@ -35,8 +35,11 @@ class KnownKeys:
         return None if keys is None else self._bearer(keys, token)
 
     async def find(self, token: str) -> Caller:
-        caller = self._bearer(await self._known.renewed(), token)
+        keys = await self._known.renewed()
+        caller = self._bearer(keys, token)
         if caller is None:
+            if _identity(token) not in keys:
+                self._known.require_latest()  # it may be new
             raise CredentialsRefused(REASON)
         return caller
 
@@ -54,7 +57,7 @@ class KnownKeys:
     def _bearer(self, keys: Mapping[str, tuple[UsableKey, Caller]], token: str) -> Caller | None:
         if not token.startswith(PREFIX):
             return None
-        identity, _, secret = token.removeprefix(PREFIX).partition("_")
+        identity, secret = _identity(token), token.removeprefix(PREFIX).partition("_")[2]
         key, caller = keys.get(identity, (None, None))
         if key is None or not compare_digest(self._digest(secret), key.digest):
             return None
@@ -85,3 +88,8 @@ class KnownKeys:
             log.warning("When %d keys were used last could not be written down: %s", len(used), error)
         finally:
             self._used = used | self._used
+
+
+def _identity(token: str) -> str:
+    """What a key says that it is."""
+    return token.removeprefix(PREFIX).partition("_")[0]

@@ -53,7 +53,7 @@ class Refreshed(Generic[T]):
         self._value: T | None = None
         self._since = self._begun = -inf
         self._task: asyncio.Task[None] | None = None
-        self._ill = False
+        self._ill = self._failed = False
 
     def at_hand(self) -> T | None:
         """The value, where there is one that may be answered without waiting."""
@@ -72,6 +72,11 @@ class Refreshed(Generic[T]):
         if self._value is None or not self._is_kept():
             raise SourceUnavailable(self._what)
         return self._value
+
+    def require_latest(self) -> None:
+        """Raises `SourceUnavailable` where the last load failed: what is not known may be there by now."""
+        if self._failed:
+            raise SourceUnavailable(self._what)
 
     async def close(self) -> None:
         """Breaks off what is being loaded."""
@@ -94,12 +99,13 @@ class Refreshed(Generic[T]):
         except WatcherError as error:
             self._fell_ill(str(error))
         except Exception:
+            self._failed = True
             log.exception("%s could not be read", self._what)
         else:
             self._since = begun
             if self._ill:
                 log.warning("%s can be read again.", self._what)  # beside the other line, whatever is logged
-            self._ill = False
+            self._ill = self._failed = False
 
     def _fell_ill(self, reason: str) -> None:
         if not self._ill:
@@ -109,4 +115,4 @@ class Refreshed(Generic[T]):
                 max(0.0, self._since + self._terms.kept - self._seconds()),
                 reason,
             )
-        self._ill = True
+        self._ill = self._failed = True

@@ -185,16 +185,21 @@ class MemoryAlerts:
             ending_delivered_at=min((d.delivered_at for d in ending if d.delivered_at), default=None),
         )
 
-    def ended_before(self, before: datetime) -> Sequence[Row]:
+    def lasting(self, kind: AlertKind) -> set[int]:
+        """The spells that alerts say last, by their ids."""
+        return {
+            row.spell.id for row in self._rows.values() if row.kind is kind and row.spell.ended_at is None
+        }
+
+    def ended_before(self, before: datetime) -> list[int]:
         return [
-            row
+            row.id
             for row in self._rows.values()
             if row.spell.ended_at is not None and row.spell.ended_at < before
         ]
 
-    def forget(self, rows: Sequence[Row]) -> None:
-        for row in rows:
-            del self._rows[row.id]
+    def forget(self, identities: Collection[int]) -> None:
+        for row in [self._rows.pop(identity) for identity in identities]:
             del self._known[row.kind, row.spell.id]
 
     def told_in(self, but: Collection[int] = ()) -> set[int | None]:

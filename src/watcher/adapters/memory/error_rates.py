@@ -1,8 +1,9 @@
 """What goes wrong, counted in dictionaries."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import count
 
 from watcher.domain.alert_channels import Severity
 from watcher.domain.alerts import Spell
@@ -15,6 +16,7 @@ class MemoryErrorRates:
     def __init__(self) -> None:
         self._slots: dict[tuple[datetime, str, Source], Slot] = {}
         self._spells: list[ErrorSpell] = []
+        self._ids = count(1)
 
     async def add(self, process: str, slots: Sequence[Slot], forgotten_before: datetime) -> None:
         self._slots = {key: slot for key, slot in self._slots.items() if slot.began_at >= forgotten_before}
@@ -46,7 +48,7 @@ class MemoryErrorRates:
         for source, rate in opened.items():
             if self._open(source) is None:
                 spell = ErrorSpell(
-                    id=len(self._spells) + 1,
+                    id=next(self._ids),
                     source=source,
                     total=rate.total,
                     failed=rate.failed,
@@ -78,6 +80,12 @@ class MemoryErrorRates:
                     facts=facts,
                 ),
             )
+
+    def ended_before(self, before: datetime) -> list[int]:
+        return [spell.id for spell in self._spells if spell.ended_at is not None and spell.ended_at < before]
+
+    def forget(self, identities: Collection[int]) -> None:
+        self._spells = [spell for spell in self._spells if spell.id not in identities]
 
     def _open(self, source: Source) -> int | None:
         places = (

@@ -1,6 +1,6 @@
 """The API keys, in dictionaries."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -38,6 +38,18 @@ class MemoryKeys:
         key = self._rows[identity]
         self._rows[identity] = replace(key, revoked_at=key.revoked_at or now)
         return self._rows[identity]
+
+    def over_before(self, before: datetime) -> list[str]:
+        """Those that were revoked, or expired, before an instant."""
+        return [
+            key.id
+            for key in self._rows.values()
+            if any(end is not None and end < before for end in (key.revoked_at, key.expires_at))
+        ]
+
+    def forget(self, identities: Collection[str]) -> None:
+        for identity in identities:
+            del self._rows[identity], self._digests[identity]
 
     async def used(self, uses: Mapping[str, datetime]) -> None:
         for identity in uses.keys() & self._rows.keys():

@@ -1,5 +1,6 @@
 """The spells of too much being pending, in a list."""
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
 from itertools import count
@@ -24,11 +25,8 @@ class MemoryQueueSpells:
             self.rows.append(opened)
         return QueuesChecked(opened, ended)
 
-    def ended_before(self, before: datetime) -> int:
-        """How many ended before an instant: the first ones, as one begins after the other has ended."""
-        return sum(spell.ended_at is not None and spell.ended_at < before for spell in self.rows)
+    def ended_before(self, before: datetime) -> list[int]:
+        return [spell.id for spell in self.rows if spell.ended_at is not None and spell.ended_at < before]
 
-    def forget(self, before: datetime, limit: int) -> int:
-        gone = min(limit, self.ended_before(before))
-        del self.rows[:gone]
-        return gone
+    def forget(self, identities: Collection[int]) -> None:
+        self.rows[:] = [spell for spell in self.rows if spell.id not in identities]

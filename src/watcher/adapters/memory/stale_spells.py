@@ -1,6 +1,6 @@
 """The spells of stale data, in dictionaries."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import count
@@ -58,17 +58,16 @@ class MemoryStaleSpells:
         self._rows[spell.id] = replace(spell, ended_at=max(now, spell.detected_at), ending=ending)
         return self._rows[spell.id]
 
-    def ended_before(self, before: datetime) -> list[StaleSpell]:
+    def ended_before(self, before: datetime) -> list[int]:
         return [
-            spell for spell in self._rows.values() if spell.ended_at is not None and spell.ended_at < before
+            spell.id
+            for spell in self._rows.values()
+            if spell.ended_at is not None and spell.ended_at < before
         ]
 
-    def forget(self, before: datetime, limit: int) -> list[StaleSpell]:
-        """Up to `limit` of those that ended before an instant."""
-        gone = self.ended_before(before)[:limit]
-        for spell in gone:
-            del self._rows[spell.id]
-        return gone
+    def forget(self, identities: Collection[int]) -> None:
+        for identity in identities:
+            del self._rows[identity]
 
     def all(self) -> Sequence[StaleSpell]:
         return list(self._rows.values())

@@ -57,7 +57,7 @@ class PostgresAddressTypes:
         return AddressType(**row)
 
     async def page(self, page: Page) -> Slice[AddressType]:
-        rows = await self._database.rows(SQL["page"], after=page.after or 0, limit=page.limit + 1)
+        rows = await self._database.read(SQL["page"], after=page.after or 0, limit=page.limit + 1)
         return Slice.cut([AddressType(**row) for row in rows], page.limit)
 
 

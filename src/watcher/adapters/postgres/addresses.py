@@ -75,13 +75,13 @@ class PostgresAddresses:
             "limit": page.limit + 1,
         }
         if wanted.name is not None:
-            rows = await self._database.rows(SQL["page_named"], **values)
+            rows = await self._database.read(SQL["page_named"], **values)
         elif part is not None:
-            rows = await self._database.rows_replanned(SQL["page"], **values)
+            rows = await self._database.read_replanned(SQL["page"], **values)
         elif wanted.type is not None or wanted.group is not None:
-            rows = await self._database.rows(SQL["page_of_types"], **values)
+            rows = await self._database.read(SQL["page_of_types"], **values)
         else:
-            rows = await self._database.rows(SQL["page"], **values)
+            rows = await self._database.read(SQL["page"], **values)
         return Slice.cut([Address(**row) for row in rows], page.limit)
 
 

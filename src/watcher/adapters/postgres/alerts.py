@@ -5,6 +5,7 @@ from datetime import datetime
 
 import asyncpg
 
+from watcher.adapters.postgres.alert_collecting import collect
 from watcher.adapters.postgres.database import Database, Transaction
 from watcher.adapters.postgres.queries import Query, load
 from watcher.domain.alert_channels import Channel, Severity
@@ -16,7 +17,7 @@ SQL = load("alerts")
 
 
 class PostgresAlerts:
-    """`Alerts` by SQL; `collect_<kind>` is the statement that collects a kind."""
+    """`Alerts` by SQL."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -24,9 +25,7 @@ class PostgresAlerts:
     async def compose(self, now: datetime, channels: Sequence[Channel]) -> int:
         async with self._database.transaction() as transaction:
             (held,) = await transaction.rows(SQL["hold"], now=now)
-            since = told_from(now, held["activated_at"])
-            for kind in AlertKind:
-                await transaction.rows(SQL[f"collect_{kind}"], now=now, since=since)
+            await collect(transaction, now, told_from(now, held["activated_at"]))
             began = await _tell_beginnings(transaction, now, channels)
             over = await _tell_ends(transaction, now, [channel.name for channel in channels])
             await transaction.rows(SQL["settle"], recent=now - RECENT)
@@ -34,7 +33,7 @@ class PostgresAlerts:
 
     async def page(self, wanted: AlertFilter, page: Page) -> Slice[Alert]:
         """Planned for the kind: some are rare, others nearly all."""
-        rows = await self._database.rows_replanned(
+        rows = await self._database.read_replanned(
             _page_query(wanted), kind=wanted.kind, open=wanted.open, after=page.after, limit=page.limit + 1
         )
         return Slice.cut([_alert(row) for row in rows], page.limit)

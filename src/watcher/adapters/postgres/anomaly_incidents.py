@@ -74,29 +74,34 @@ async def kept(
             endings=[each.ending for each in known],
         )
     if new:
-        rows = await transaction.rows(
-            SQL["open_incidents"],
-            rule_ids=[each.rule_id for each in new],
-            pipeline_ids=[each.pipeline_id for each in new],
-            metric_fields=[each.metric_field.value for each in new],
-            opened_ats=[each.opened_at for each in new],
-            first_execution_ids=[each.first_execution_id for each in new],
-            first_starts=[each.first_start for each in new],
-            last_execution_ids=[each.last_execution_id for each in new],
-            last_starts=[each.last_start for each in new],
-            runs=[each.runs for each in new],
-            sentences=[each.sentence for each in new],
-            ended_ats=[each.ended_at for each in new],
-            endings=[each.ending for each in new],
-        )
-        given = {(row["rule_id"], row["first_execution_id"]): row["id"] for row in rows}
-        identities |= {each.id: given[each.rule_id, each.first_execution_id] for each in new}
+        identities |= await _opened(transaction, new)
     written = [replace(each, id=identities[each.id]) for each in (*known, *new)]
     return (
         identities,
         written[len(known) :],
         [each for each in written if each.ended_at is not None],
     )
+
+
+async def _opened(transaction: Transaction, new: Sequence[AnomalyIncident]) -> Mapping[int, int]:
+    """The ids that new incidents are given, by those that they had so far."""
+    rows = await transaction.rows(
+        SQL["open_incidents"],
+        rule_ids=[each.rule_id for each in new],
+        pipeline_ids=[each.pipeline_id for each in new],
+        metric_fields=[each.metric_field.value for each in new],
+        opened_ats=[each.opened_at for each in new],
+        first_execution_ids=[each.first_execution_id for each in new],
+        first_starts=[each.first_start for each in new],
+        last_execution_ids=[each.last_execution_id for each in new],
+        last_starts=[each.last_start for each in new],
+        runs=[each.runs for each in new],
+        sentences=[each.sentence for each in new],
+        ended_ats=[each.ended_at for each in new],
+        endings=[each.ending for each in new],
+    )
+    given = {(row["rule_id"], row["first_execution_id"]): row["id"] for row in rows}
+    return {each.id: given[each.rule_id, each.first_execution_id] for each in new}
 
 
 async def inactive(transaction: Transaction, now: datetime) -> list[AnomalyIncident]:

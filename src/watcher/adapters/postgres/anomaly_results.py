@@ -53,7 +53,7 @@ class PostgresAnomalyResults:
             return len(rows)
 
     async def page(self, wanted: ResultFilter, page: Page) -> Slice[AnomalyDetectionResult]:
-        rows = await self._database.rows(
+        rows = await self._database.read(
             _page_query(wanted),
             pipeline_id=wanted.pipeline_id,
             pipeline_execution_id=wanted.pipeline_execution_id,
@@ -65,7 +65,7 @@ class PostgresAnomalyResults:
 
     async def incidents(self, wanted: IncidentFilter, page: Page) -> Slice[AnomalyIncident]:
         query = SQL["incidents_of_all" if wanted.pipeline_id is None else "incidents_of_pipeline"]
-        rows = await self._database.rows(
+        rows = await self._database.read(
             query,
             pipeline_id=wanted.pipeline_id,
             open=wanted.open,

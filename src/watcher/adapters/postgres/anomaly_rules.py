@@ -72,7 +72,7 @@ class PostgresAnomalyRules:
 
     async def page(self, page: Page, pipeline_id: int | None = None) -> Slice[AnomalyDetectionRule]:
         query = SQL["page" if pipeline_id is None else "page_of_pipeline"]
-        rows = await self._database.rows(
+        rows = await self._database.read(
             query, pipeline_id=pipeline_id, after=page.after or 0, limit=page.limit + 1
         )
         return Slice.cut([rule_of(row) for row in rows], page.limit)

@@ -32,7 +32,7 @@ class PostgresDailyReport:
         self._database = database
 
     async def page(self, wanted: ReportFilter, limit: int, after: DayKey | None = None) -> Slice[PipelineDay]:
-        async with self._database.snapshot() as snapshot:
+        async with self._database.reading() as snapshot:
             await snapshot.replan()
             known = await snapshot.row(SQL["known_to"])
             rows = await snapshot.rows(

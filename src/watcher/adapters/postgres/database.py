@@ -1,13 +1,21 @@
 """The way to PostgreSQL: statements on its connections, and driver errors in the words of the domain."""
 
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    contextmanager,
+    nullcontext,
+)
 from typing import Literal
 
 import asyncpg
 
 from watcher.adapters.postgres.connections import Connection, Connections
 from watcher.adapters.postgres.queries import Query
+from watcher.adapters.postgres.remedies import remedy
+from watcher.adapters.postgres.replica import FAILURES, Replica
 from watcher.domain.document import Document, canonical
 from watcher.domain.errors import StoreBusy, StoreRefused, StoreUnavailable
 
@@ -38,7 +46,10 @@ Isolation = Literal["repeatable_read"]
 
 
 class Database:
-    """One database, over `Connections`; nothing connects at first."""
+    """One database, over `Connections`; nothing connects at first.
+
+    What only reads, by `read`, `read_replanned` and `reading`, is read on the `replica` where there is one: see there.
+    """
 
     def __init__(
         self,
@@ -48,14 +59,19 @@ class Database:
         processes: int = 1,
         timeout: float = 10.0,
         pooled: bool = False,
+        replica: str | None = None,
     ) -> None:
-        self.connections = Connections(
-            dsn, size=pool_size, processes=processes, timeout=timeout, pooled=pooled
-        )
+        def connections(dsn: str) -> Connections:
+            return Connections(dsn, size=pool_size, processes=processes, timeout=timeout, pooled=pooled)
+
+        self.connections = connections(dsn)
+        self.replica = None if replica is None else Replica(self.connections, connections(replica))
 
     async def close(self) -> None:
         """Waits for what is under way, then closes."""
         await self.connections.close()
+        if self.replica is not None:
+            await self.replica.connections.close()
 
     async def connected(self) -> None:
         """Makes a connection of its own and lets go of it. Raises `StoreUnavailable`."""
@@ -75,26 +91,52 @@ class Database:
         rows = await self.rows(query, **values)
         return rows[0] if rows else None
 
+    async def read(self, query: Query, **values: object) -> list[asyncpg.Record]:
+        """As `rows`, of a statement that only reads."""
+        return await self._read(query, values, replan=False)
+
+    async def read_replanned(self, query: Query, **values: object) -> list[asyncpg.Record]:
+        """As `rows_replanned`, of a statement that only reads."""
+        return await self._read(query, values, replan=True)
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator["Transaction"]:
+        """As `snapshot`, of statements that only read. Where the replica fails amid them, raises `StoreUnavailable`."""
+        async with AsyncExitStack() as uses:
+            replica = self.replica
+            connection = None if replica is None else await self._on(replica, uses)
+            if replica is None or connection is None:
+                yield await uses.enter_async_context(self.snapshot())
+                return
+            taken = nullcontext(connection)
+            try:
+                async with self._transaction(taken, "repeatable_read", readonly=True) as snapshot:
+                    yield snapshot
+            except (StoreUnavailable, StoreBusy) as error:  # it may have had to undo what this was to see
+                replica.rest(error)
+                raise
+
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator["Transaction"]:
         """Several statements as one. Raises `StoreUnavailable`."""
-        async with self._transaction(None, readonly=False) as transaction:
+        async with self._transaction(self.connections.taken(), None, readonly=False) as transaction:
             yield transaction
 
     @asynccontextmanager
     async def snapshot(self, *, readonly: bool = True) -> AsyncIterator["Transaction"]:
         """Several statements that see the database at one instant, that of the first. Raises `StoreUnavailable`."""
-        async with self._transaction("repeatable_read", readonly=readonly) as transaction:
+        taken = self.connections.taken()
+        async with self._transaction(taken, "repeatable_read", readonly=readonly) as transaction:
             yield transaction
 
     @asynccontextmanager
     async def _transaction(
-        self, isolation: Isolation | None, *, readonly: bool
+        self, taken: AbstractAsyncContextManager[Connection], isolation: Isolation | None, *, readonly: bool
     ) -> AsyncIterator["Transaction"]:
         try:
             with _in_words_of_the_domain():
                 async with (
-                    self.connections.taken() as connection,
+                    taken as connection,
                     connection.transaction(isolation=isolation, readonly=readonly),
                 ):
                     if self.connections.terms:
@@ -103,24 +145,46 @@ class Database:
         except ROLLED_BACK:
             raise StoreBusy("it undid this transaction in favour of another") from None
 
+    @staticmethod
+    async def _on(replica: Replica, uses: AsyncExitStack) -> Connection | None:
+        with _in_words_of_the_domain():
+            return await replica.level(uses)
+
+    async def _read(self, query: Query, values: dict[str, object], *, replan: bool) -> list[asyncpg.Record]:
+        replica = self.replica
+        if replica is not None:
+            async with AsyncExitStack() as uses:
+                connection = await self._on(replica, uses)
+                if connection is not None:
+                    try:
+                        return await self._statement(connection, query, values, replan=replan)
+                    except FAILURES as error:
+                        replica.rest(error)
+        return await self._fetched(query, values, replan=replan)
+
     async def _fetched(
         self, query: Query, values: dict[str, object], *, replan: bool
     ) -> list[asyncpg.Record]:
         """Runs a statement; again when the database chose it as a deadlock's victim and undid it."""
-        arguments = query.arguments(values)
-        terms = "; ".join(filter(None, (self.connections.terms, PLAN_FOR_THESE_VALUES if replan else "")))
         for _ in range(ATTEMPTS):
             try:
                 with _in_words_of_the_domain():
                     async with self.connections.taken() as connection:
-                        if not terms:
-                            return await connection.fetch(query.sql, *arguments)
-                        async with connection.transaction():
-                            await connection.execute(terms)
-                            return await connection.fetch(query.sql, *arguments)
+                        return await self._statement(connection, query, values, replan=replan)
             except ROLLED_BACK:
                 continue
         raise StoreBusy(f"it chose this statement as a deadlock's victim {ATTEMPTS} times")
+
+    async def _statement(
+        self, connection: Connection, query: Query, values: dict[str, object], *, replan: bool
+    ) -> list[asyncpg.Record]:
+        arguments = query.arguments(values)
+        terms = "; ".join(filter(None, (self.connections.terms, PLAN_FOR_THESE_VALUES if replan else "")))
+        if not terms:
+            return await connection.fetch(query.sql, *arguments)
+        async with connection.transaction():
+            await connection.execute(terms)
+            return await connection.fetch(query.sql, *arguments)
 
 
 class Transaction:
@@ -171,4 +235,4 @@ def _in_words_of_the_domain() -> Iterator[None]:
     except NOT_THERE as error:
         if isinstance(error, ValueError):
             raise  # an argument that the driver cannot encode is our mistake, not the database's absence
-        raise StoreUnavailable(f"{type(error).__name__}: {error}".rstrip(": .")) from error
+        raise StoreUnavailable(f"{type(error).__name__}: {error}".rstrip(": ."), remedy(error)) from error

@@ -92,7 +92,7 @@ class PostgresDeliveries:
         return len(rows)
 
     async def page(self, wanted: DeliveryFilter, page: Page) -> Slice[Delivery]:
-        rows = await self._database.rows(
+        rows = await self._database.read(
             SQL["page"],
             channel=wanted.channel,
             state=wanted.state,

@@ -57,6 +57,7 @@ class PostgresExams:
             **server,
             **dict(await row(SQL["connections"]) or {}),
             work=await self.work(),
+            replica=None if self._database.replica is None else await self._database.replica.examined(),
         )
 
     async def work(self) -> WorkFacts | None:

@@ -103,7 +103,7 @@ class PostgresExecutions:
         return await self._database.rows(query, **columns)
 
     async def tree(self, identity: int) -> Sequence[Execution]:
-        rows = await self._database.rows(SQL["tree"], id=identity)
+        rows = await self._database.read(SQL["tree"], id=identity)
         if not rows:
             raise ExecutionNotFound(identity)
         return [_execution(row) for row in rows]
@@ -111,11 +111,11 @@ class PostgresExecutions:
     async def page(self, wanted: ExecutionFilter, page: Page) -> Slice[Execution]:
         after_start = None
         if page.after is not None:
-            row = await self._database.row(SQL["position"], id=page.after)
-            if row is None:
+            found = await self._database.read(SQL["position"], id=page.after)
+            if not found:
                 raise CursorUnknown(page.after)
-            after_start = row["start_date"]
-        rows = await self._database.rows(
+            after_start = found[0]["start_date"]
+        rows = await self._database.read(
             _page_query(wanted),
             pipeline_id=wanted.pipeline_id,
             parent_id=wanted.parent_id,

@@ -106,7 +106,7 @@ class PostgresLineage:
         return None if row is None else Replaced(row["created"], row["ended"])
 
     async def of_pipeline(self, pipeline_id: int, as_of: datetime | None = None) -> PipelineLineage:
-        async with self._database.snapshot() as snapshot:
+        async with self._database.reading() as snapshot:
             pipeline = await snapshot.row(SQL["pipeline"], pipeline_id=pipeline_id)
             if pipeline is None:
                 raise PipelineNotFound(pipeline_id)

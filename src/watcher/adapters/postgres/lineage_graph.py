@@ -106,7 +106,7 @@ class PostgresLineageGraph:
         self._database = database
 
     async def around(self, question: Surroundings) -> Graph:
-        async with self._database.snapshot() as snapshot:
+        async with self._database.reading() as snapshot:
             start = await _start(snapshot, question.start, question.as_of)
             steps = PostgresSteps(snapshot, question.as_of)
             sides = [await _walked(steps, start, walk) for walk in walks(question, start.id)]
@@ -120,7 +120,7 @@ class PostgresLineageGraph:
         return Graph(await shown.nodes(), await shown.edges(), truncated)
 
     async def between(self, question: Route) -> Paths:
-        async with self._database.snapshot() as snapshot:
+        async with self._database.reading() as snapshot:
             start = await _start(snapshot, question.start, question.as_of)
             goal = await _start(snapshot, question.goal, question.as_of)
             await snapshot.replan()

@@ -17,18 +17,23 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 from sqlalchemy.util import await_only
 
+from watcher.adapters.postgres.queries import load
+from watcher.adapters.postgres.remedies import cause, remedy
 from watcher.adapters.postgres.schema import migrations
-from watcher.domain.errors import StoreUnavailable
+from watcher.domain.errors import RightsMissing, StoreUnavailable, Unavailable
 
 LOCK = 0x57_41_54_43_48  # any constant of our own: the key of the advisory lock
 POLL_SECONDS = 0.2
+SQL = load("rights")
+NO_RIGHT = (asyncpg.InsufficientPrivilegeError, asyncpg.InvalidSchemaNameError)
+NOT_INSTALLED = (asyncpg.FeatureNotSupportedError, asyncpg.UndefinedFileError)
 
 
 async def migrate(dsn: str, *, revision: str = "head", patience: float = 300.0) -> None:
     """Migrates the database to a revision, by default the newest; does nothing where it is there already.
 
     Of several processes that migrate at once one works and the others wait, `patience` seconds at most.
-    Each migration is one transaction. Raises `StoreUnavailable`.
+    Each migration is one transaction. Raises `StoreUnavailable`, `RightsMissing`.
     """
 
     async def connected() -> asyncpg.Connection:
@@ -44,12 +49,36 @@ async def migrate(dsn: str, *, revision: str = "head", patience: float = 300.0) 
             await connection.commit()
     except CommandError as error:
         raise StoreUnavailable(f"its schema is not of this program's making: {error}") from error
-    except DBAPIError as error:
-        raise StoreUnavailable(f"{error.orig}") from error
-    except (OSError, asyncpg.PostgresError) as error:
-        raise StoreUnavailable(f"{type(error).__name__}: {error}") from error
+    except (DBAPIError, OSError, asyncpg.PostgresError) as error:
+        raise await _explained(error, dsn) from error
     finally:
         await engine.dispose()  # closing the session gives the lock back
+
+
+async def _explained(error: Exception, dsn: str) -> Unavailable:
+    """What went wrong, with what there is to do about it."""
+    found = cause(error)
+    said = f"{found}".partition("\n")[0].rstrip(".") or type(found).__name__
+    if isinstance(found, NOT_INSTALLED) and "pg_trgm" in said:
+        return StoreUnavailable(
+            said, "Install PostgreSQL's additional modules on its machine (postgresql-contrib)."
+        )
+    if not isinstance(found, NO_RIGHT):
+        return StoreUnavailable(said, remedy(error))
+    try:
+        return RightsMissing(said, *await _missing(dsn))
+    except (OSError, asyncpg.PostgresError):  # it may not even connect
+        return StoreUnavailable(said, remedy(error))
+
+
+async def _missing(dsn: str) -> tuple[str | None, list[str]]:
+    """The role that the tables belong to, if it is another, and the statements that give rights."""
+    connection = await asyncpg.connect(dsn, timeout=30)
+    try:
+        owner = await connection.fetchval(SQL["owner"].sql)
+        return owner, [row["statement"] for row in await connection.fetch(SQL["missing"].sql)]
+    finally:
+        await connection.close()
 
 
 def script(revision: str = "head") -> str:

@@ -70,7 +70,7 @@ class PostgresPipelineTypes:
         return _pipeline_type(row)
 
     async def page(self, page: Page) -> Slice[PipelineType]:
-        rows = await self._database.rows(SQL["page"], after=page.after or 0, limit=page.limit + 1)
+        rows = await self._database.read(SQL["page"], after=page.after or 0, limit=page.limit + 1)
         return Slice.cut([_pipeline_type(row) for row in rows], page.limit)
 
 

@@ -110,9 +110,9 @@ class PostgresPipelines:
     async def page(self, page: Page, name: str | None = None) -> Slice[Pipeline]:
         bounds = {"after": page.after or 0, "limit": page.limit + 1}
         if name is None:
-            rows = await self._database.rows(SQL["page"], **bounds)
+            rows = await self._database.read(SQL["page"], **bounds)
         else:
-            rows = await self._database.rows(SQL["page_named"], name_key=name_key(name), **bounds)
+            rows = await self._database.read(SQL["page_named"], name_key=name_key(name), **bounds)
         return Slice.cut([_pipeline(row) for row in rows], page.limit)
 
 

@@ -13,7 +13,7 @@ from watcher.adapters.postgres.database import ATTEMPTS, Database, Transaction
 from watcher.adapters.postgres.queries import Query, load
 from watcher.domain.clock import FIRST
 from watcher.domain.errors import StoreBusy
-from watcher.domain.retention import Batch, Forgotten, OldTree, Place, gathered
+from watcher.domain.retention import Aged, Batch, Forgotten, OldTree, Place, gathered
 
 SQL = load("retention")
 
@@ -27,7 +27,7 @@ Tree: TypeAlias = Sequence[asyncpg.Record]
 
 
 class PostgresRetention:
-    """`Retention` by SQL.
+    """`Retention` by SQL; `delete_<kind>` is the statement that deletes rows of a kind, `old_<kind>` counts them.
 
     Nothing waits for a run that somebody holds. What is held is looked at again: a tree that has grown since it was
     found stays.
@@ -65,37 +65,13 @@ class PostgresRetention:
         )
         return Batch(forgotten, reached)
 
-    async def forget_spells(self, before: datetime, limit: int) -> int:
-        row = await self._database.row(SQL["delete_spells"], before=before, limit=limit)
+    async def forget_rows(self, kind: Aged, before: datetime, limit: int) -> int:
+        row = await self._database.row(SQL[f"delete_{kind}"], before=before, limit=limit)
         return int(row["gone"]) if row else 0
 
-    async def forgettable_spells(self, before: datetime) -> int:
-        row = await self._database.row(SQL["old_spells"], before=before)
-        return int(row["spells"]) if row else 0
-
-    async def forget_alerts(self, before: datetime, limit: int) -> int:
-        row = await self._database.row(SQL["delete_alerts"], before=before, limit=limit)
-        return int(row["gone"]) if row else 0
-
-    async def forgettable_alerts(self, before: datetime) -> int:
-        row = await self._database.row(SQL["old_alerts"], before=before)
-        return int(row["alerts"]) if row else 0
-
-    async def forget_messages(self, before: datetime, limit: int) -> int:
-        row = await self._database.row(SQL["delete_messages"], before=before, limit=limit)
-        return int(row["gone"]) if row else 0
-
-    async def forgettable_messages(self, before: datetime) -> int:
-        row = await self._database.row(SQL["old_messages"], before=before)
-        return int(row["messages"]) if row else 0
-
-    async def forget_queue_spells(self, before: datetime, limit: int) -> int:
-        row = await self._database.row(SQL["delete_queue_spells"], before=before, limit=limit)
-        return int(row["gone"]) if row else 0
-
-    async def forgettable_queue_spells(self, before: datetime) -> int:
-        row = await self._database.row(SQL["old_queue_spells"], before=before)
-        return int(row["spells"]) if row else 0
+    async def forgettable_rows(self, kind: Aged, before: datetime) -> int:
+        row = await self._database.row(SQL[f"old_{kind}"], before=before)
+        return int(row["old"]) if row else 0
 
     async def _found(
         self, before: datetime, limit: int, after: Place | None

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from watcher.adapters.postgres.database import Database
 from watcher.adapters.postgres.queries import load
-from watcher.domain.errors import Unavailable
+from watcher.domain.errors import StoreUnavailable, Unavailable
 from watcher.domain.health import Signs
 from watcher.domain.schedule import DISBELIEVED_AHEAD
 
@@ -48,6 +48,13 @@ def outdated(found: str | None) -> str | None:
     return None
 
 
+def _advice(found: str | None) -> str:
+    """What to do about a database at this revision."""
+    if found is not None and found > newest():
+        return "Run the newer Watcher that made it, or name another database in WATCHER_DATABASE_URL."
+    return "Run `watcher migrate` for this database; nothing that is in it is lost."
+
+
 class PostgresProbes:
     """`Probes` of the database."""
 
@@ -73,8 +80,10 @@ class PostgresVitals:
             found = await revision(self._database)
             wrong = outdated(found)
             if wrong is not None:
-                return Signs(outdated=wrong, revision=found)
+                return Signs(outdated=wrong, advice=_advice(found), revision=found)
             row = await self._database.row(SQL["signs"], believed=now + DISBELIEVED_AHEAD)
+        except StoreUnavailable as error:
+            return Signs(away=str(error), advice=error.advice)
         except Unavailable as error:
             return Signs(away=str(error))
         return Signs(revision=found, **dict(row or {}))

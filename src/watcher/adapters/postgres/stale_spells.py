@@ -4,8 +4,9 @@ from datetime import datetime
 
 import asyncpg
 
+from watcher.adapters.postgres.check_logs import logged
 from watcher.adapters.postgres.database import Database
-from watcher.adapters.postgres.queries import Query, load
+from watcher.adapters.postgres.queries import load
 from watcher.domain.freshness import FreshnessChecked, SpellEnding, SpellFilter, StaleSpell
 from watcher.domain.page import Page, Slice
 from watcher.domain.span import Datepart
@@ -28,21 +29,8 @@ class PostgresStaleSpells:
         )
 
     async def page(self, wanted: SpellFilter, page: Page) -> Slice[StaleSpell]:
-        rows = await self._database.rows(
-            _page_query(wanted),
-            pipeline_id=wanted.pipeline_id,
-            open=wanted.open,
-            after=page.after,
-            limit=page.limit + 1,
-        )
+        rows = await logged(self._database, SQL, wanted, page)
         return Slice.cut([_spell(row) for row in rows], page.limit)
-
-
-def _page_query(wanted: SpellFilter) -> Query:
-    """The statement whose index narrows the wanted the most."""
-    if wanted.pipeline_id is not None:
-        return SQL["page_of_pipeline"]
-    return SQL["page_of_open" if wanted.open else "page_of_all"]
 
 
 def _spell(row: asyncpg.Record) -> StaleSpell:

@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
@@ -13,6 +13,7 @@ from prometheus_client.registry import Collector
 
 from watcher.adapters.prometheus.directory import VARIABLE
 from watcher.adapters.prometheus.measures import PrometheusMeasures
+from watcher.beside import beside
 from watcher.domain.clock import Clock
 from watcher.domain.diagnosis_database import DatabaseExams, WorkFacts
 from watcher.domain.durations import Durations, Measured
@@ -59,13 +60,8 @@ class PrometheusExposition:
     @asynccontextmanager
     async def sampling(self) -> AsyncIterator[None]:
         """For the length of the block this process says how it is."""
-        task = asyncio.create_task(self._sample_on())
-        try:
+        async with beside(self._sample_on()):
             yield
-        finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
 
     async def written(self) -> bytes:
         now = self._clock.now()

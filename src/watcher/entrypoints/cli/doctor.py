@@ -21,14 +21,17 @@ WARNED, FAILED = 1, 2
 """The exit codes, beside 0."""
 
 
-@app.command()
+@app.command(
+    epilog="Exit codes: 0 where nothing failed, 1 where there are warnings, with --strict only, 2 where something "
+    "failed, or settings or options could not be read."
+)
 def doctor(
     database_url: DatabaseUrl = None,
     data_dir: DataDir = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 where there are warnings.")] = False,
 ) -> None:
-    """Look at everything, and say how it is and what to do. Exit code 2 where something failed, else 0."""
+    """Look at everything, and say how it is and what to do. It writes nothing."""
     try:
         found = _diagnosed(database_url, data_dir)
     except typer.Exit:

@@ -10,6 +10,8 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
 
+from watcher.domain.errors import RightsMissing, StoreUnavailable
+from watcher.entrypoints.cli.mistakes import told, unreadable
 from watcher.settings import MEMORY, Settings
 from watcher.telemetry import logs
 
@@ -35,8 +37,11 @@ DatabaseUrl = Annotated[
 
 
 def failed(reason: object) -> typer.Exit:
-    """Says why on standard error; to be raised."""
+    """Says why on standard error, and what to do where that is known; to be raised."""
     console.print(f"[bold red]Watcher cannot go on:[/] {escape(str(reason))}", soft_wrap=True)
+    advice = reason.advice if isinstance(reason, StoreUnavailable | RightsMissing) else None
+    if advice is not None:
+        console.print(advice, markup=False, soft_wrap=True)
     return typer.Exit(1)
 
 
@@ -52,23 +57,14 @@ def settings_with(**options: object) -> Settings:
     """The settings, with the options of the command line above the environment."""
     given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
     if "database_url" in given:
-        given["pooler_url"] = None  # that of the environment leads to another database
+        given |= {
+            "pooler_url": None,
+            "replica_url": None,
+        }  # those of the environment lead to another database
     try:
         return Settings(**given)
     except ValidationError as error:
-        lines = (
-            ": ".join(
-                filter(
-                    None,
-                    (
-                        "_".join(map(str, ("WATCHER", *e["loc"]))).upper() if e["loc"] else "",
-                        e["msg"].removeprefix("Value error, "),
-                    ),
-                )
-            )
-            for e in error.errors()
-        )
-        raise failed("; ".join(lines)) from None
+        raise failed(told(error)) from None
 
 
 def asked(
@@ -124,12 +120,21 @@ def require_safe(settings: Settings) -> None:
 
 
 def require_database(settings: Settings) -> str:
-    """The DSN of the settings; exits with a sentence when there is none."""
+    """The DSN of the settings; exits with a sentence when there is none, or none that can be read."""
     if settings.database_url is None or settings.database_url.get_secret_value() == MEMORY:
         raise failed(
             "no PostgreSQL is named. Set WATCHER_DATABASE_URL or --database-url, or use `watcher up`, "
             "which brings its own; a command beside it finds that by --data-dir."
         )
+    urls = {
+        "DATABASE_URL": settings.database_url,
+        "POOLER_URL": settings.pooler_url,
+        "REPLICA_URL": settings.replica_url,
+    }
+    for name, url in urls.items():
+        mistake = unreadable(f"WATCHER_{name}", url.get_secret_value()) if url is not None else None
+        if mistake is not None:
+            raise failed(mistake)
     return settings.database_url.get_secret_value()
 
 

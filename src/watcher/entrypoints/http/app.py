@@ -30,6 +30,7 @@ from watcher.entrypoints.http import (
 )
 from watcher.entrypoints.http.bodies.fields import BIGINT, NO_NUL
 from watcher.entrypoints.http.crowd import AtMost, Crowd
+from watcher.entrypoints.http.headless import Headless
 from watcher.entrypoints.http.json_lane import JsonLane
 from watcher.entrypoints.http.observed import Observed
 from watcher.entrypoints.http.problems import Problem, ProblemAnswer, plain_problem
@@ -119,6 +120,7 @@ def create_app(container: Container) -> FastAPI:
     _limit(app, routes, container)
     app.closed = container.settings().authentication != "none"
     gate.install(app, routes, container.callers() if app.closed else None)
+    app.add_middleware(Headless)
     app.add_middleware(Observed, tally=container.tally(), measures=container.measures() if measured else None)
     return app
 

@@ -25,10 +25,11 @@ from watcher.entrypoints.http.problems import answer_to, documented
 SCHEME = "bearer"
 LONGEST_TOKEN = 8_192
 OPEN: dict[str, Any] = {"security": []}
+OPEN_IN_SHORT: dict[str, Any] = {"security": [{}, {SCHEME: [Scope.READ.value]}]}
 READ: dict[str, Any] = {"security": [{SCHEME: [Scope.READ.value]}]}
 WRITE: dict[str, Any] = {"security": [{SCHEME: [Scope.WRITE.value]}]}
 ADMIN: dict[str, Any] = {"security": [{SCHEME: [Scope.ADMIN.value]}]}
-"""What a route needs, as `openapi_extra` of it."""
+"""What a route needs, as `openapi_extra` of it. One that is open in short tells strangers less: see `is_stranger`."""
 
 
 class Gate:
@@ -44,8 +45,8 @@ class Gate:
             (method, route.path): scope_of(route) for route in routes for method in route.methods or ()
         }
         self._routes = [(route.path_regex, route.methods or set(), scope_of(route)) for route in routes]
-        for path in OPEN_PAGES:
-            self._scopes["GET", path] = self._scopes["HEAD", path] = None
+        self._open = {*OPEN_PAGES} | {route.path for route in routes if scope_of(route) is None}
+        self._short = {route.path for route in routes if route.openapi_extra == OPEN_IN_SHORT}
 
     async def __call__(self, connection: Connection, receive: Receive, send: Send) -> None:
         if connection["type"] == "http":
@@ -53,17 +54,35 @@ class Gate:
             needed = self._needed(connection["method"], path)
             if needed is not None:
                 try:
-                    token = _token(connection["headers"])
-                    caller = self._callers.known(token) or await self._callers.find(token)
+                    caller = await self._bearer(connection)
                     caller.require(needed)
                 except WatcherError as error:
                     await answer_to(error)(connection, receive, send)
                     return
                 connection["watcher.caller"] = caller
+            elif path in self._short:
+                connection["watcher.stranger"] = not await self._may_read(connection)
         await self._app(connection, receive, send)
 
+    async def _bearer(self, connection: Connection) -> Caller:
+        token = _token(connection["headers"])
+        return self._callers.known(token) or await self._callers.find(token)
+
+    async def _may_read(self, connection: Connection) -> bool:
+        """Where that cannot be told now, no."""
+        try:
+            (await self._bearer(connection)).require(Scope.READ)
+        except WatcherError:
+            return False
+        return True
+
     def _needed(self, method: str, path: str) -> Scope | None:
-        """What the route needs, by the very expressions by which it is found where the path is not just its own."""
+        """What the route needs, by the very expressions by which it is found where the path is not just its own.
+
+        What is open is so by any method: one that is not there is no secret either.
+        """
+        if path in self._open:
+            return None
         try:
             return self._scopes[method, path]
         except KeyError:
@@ -79,6 +98,11 @@ def caller_of(connection: Mapping[str, Any]) -> Caller | None:
     return caller if isinstance(caller, Caller) else None
 
 
+def is_stranger(connection: Mapping[str, Any]) -> bool:
+    """Whether the route is open in short, and who asks may not read the rest."""
+    return bool(connection.get("watcher.stranger"))
+
+
 OPEN_PAGES = ("/docs", "/docs/oauth2-redirect", "/redoc", "/openapi.json")
 """What describes the API: it is the same everywhere, and has nothing of what is recorded."""
 
@@ -87,6 +111,8 @@ def scope_of(route: APIRoute) -> Scope | None:
     """What a route needs; None where it is open. Raises `TypeError` where it does not say."""
     match (route.openapi_extra or {}).get("security"):
         case []:
+            return None
+        case [{}, {"bearer": [_]}]:
             return None
         case [{"bearer": [scope]}]:
             return Scope(scope)
@@ -123,7 +149,7 @@ def describe(document: dict[str, Any], *, closed: bool) -> None:
         for operation in operations.values():
             if not closed:
                 del operation["security"]
-            elif operation["security"]:
+            elif operation["security"] and {} not in operation["security"]:
                 for status in (401, 403):
                     operation["responses"].setdefault(str(status), refusals[status])
     if closed:

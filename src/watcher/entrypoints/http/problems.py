@@ -174,7 +174,8 @@ def _allowed(path: str, routes: Iterable[APIRoute]) -> str:
     """The methods of a path, of which the router that found the wrong method names only some."""
     fitting = [route for route in routes if route.include_in_schema and route.path_regex.match(path)]
     exact = [route for route in fitting if route.path == path]
-    return ", ".join(sorted({method for route in exact or fitting for method in route.methods or ()}))
+    methods = {method for route in exact or fitting for method in route.methods or ()}
+    return ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))
 
 
 def install(app: FastAPI, routes: Sequence[APIRoute]) -> None:

@@ -93,4 +93,5 @@ SELECT (SELECT count(*) FROM (SELECT FROM anomaly_pending AS p LIMIT 100000) AS 
         SELECT count(*)
         FROM (SELECT FROM alert_delivery AS d WHERE d.state IN ('pending', 'failed') AND d.attempts > 0 LIMIT 100000) AS f
     ) AS failing_deliveries,
-    (SELECT max(r.lookback_days) FROM anomaly_detection_rule AS r WHERE r.active) AS lookback_days;
+    (SELECT max(r.lookback_days) FROM anomaly_detection_rule AS r WHERE r.active) AS lookback_days,
+    EXISTS (SELECT FROM pipeline_execution AS e) AS begun;

@@ -119,27 +119,29 @@ WITH gone AS (
 SELECT count(*) AS gone
 FROM gone;
 
--- name: delete_spells
+-- name: delete_freshness_pipeline_logs
 WITH gone AS (
     DELETE FROM freshness_pipeline_log
-    WHERE id IN (
-        SELECT l.id
-        FROM freshness_pipeline_log AS l
-        WHERE l.ended_at < :before
-        ORDER BY l.ended_at
+    WHERE id = ANY(ARRAY(
+        SELECT s.id
+        FROM freshness_pipeline_log AS s
+        WHERE s.ended_at < :before
+            AND NOT EXISTS (SELECT FROM alert AS a WHERE a.kind = 'freshness' AND a.spell_id = s.id AND a.ended_at IS NULL OFFSET 0)
+        ORDER BY s.ended_at
         LIMIT :limit
-        FOR UPDATE SKIP LOCKED
-    )
+        FOR UPDATE OF s SKIP LOCKED
+    ))
     RETURNING id
 )
 
 SELECT count(*) AS gone
 FROM gone;
 
--- name: old_spells
-SELECT count(*) AS spells
-FROM freshness_pipeline_log
-WHERE ended_at < :before;
+-- name: old_freshness_pipeline_logs
+SELECT count(*) AS old
+FROM freshness_pipeline_log AS s
+WHERE s.ended_at < :before
+    AND NOT EXISTS (SELECT FROM alert AS a WHERE a.kind = 'freshness' AND a.spell_id = s.id AND a.ended_at IS NULL OFFSET 0);
 
 -- name: delete_alerts
 WITH gone AS (
@@ -159,11 +161,11 @@ SELECT count(*) AS gone
 FROM gone;
 
 -- name: old_alerts
-SELECT count(*) AS alerts
+SELECT count(*) AS old
 FROM alert
 WHERE ended_at < :before;
 
--- name: delete_messages
+-- name: delete_alert_messages
 -- With their deliveries. A message that began an alert on record is kept with it.
 WITH gone AS (
     DELETE FROM alert_message
@@ -181,8 +183,8 @@ WITH gone AS (
 SELECT count(*) AS gone
 FROM gone;
 
--- name: old_messages
-SELECT count(*) AS messages
+-- name: old_alert_messages
+SELECT count(*) AS old
 FROM alert_message AS m
 WHERE m.created_at < :before
     AND NOT EXISTS (
@@ -197,9 +199,10 @@ WITH gone AS (
         SELECT s.id
         FROM queue_spell AS s
         WHERE s.opened_at < :before AND s.ended_at < :before
+            AND NOT EXISTS (SELECT FROM alert AS a WHERE a.kind = 'queue' AND a.spell_id = s.id AND a.ended_at IS NULL OFFSET 0)
         ORDER BY s.opened_at
         LIMIT :limit
-        FOR UPDATE SKIP LOCKED
+        FOR UPDATE OF s SKIP LOCKED
     ))
     RETURNING id
 )
@@ -208,6 +211,55 @@ SELECT count(*) AS gone
 FROM gone;
 
 -- name: old_queue_spells
-SELECT count(*) AS spells
-FROM queue_spell
-WHERE opened_at < :before AND ended_at < :before;
+SELECT count(*) AS old
+FROM queue_spell AS s
+WHERE s.opened_at < :before AND s.ended_at < :before
+    AND NOT EXISTS (SELECT FROM alert AS a WHERE a.kind = 'queue' AND a.spell_id = s.id AND a.ended_at IS NULL OFFSET 0);
+
+-- name: delete_error_spells
+-- Of each source one begins after the other has ended, so about as those of queues.
+WITH gone AS (
+    DELETE FROM error_spell
+    WHERE id = ANY(ARRAY(
+        SELECT s.id
+        FROM error_spell AS s
+        WHERE s.opened_at < :before AND s.ended_at < :before
+            AND NOT EXISTS (SELECT FROM alert AS a WHERE a.kind = 'errors' AND a.spell_id = s.id AND a.ended_at IS NULL OFFSET 0)
+        ORDER BY s.opened_at
+        LIMIT :limit
+        FOR UPDATE OF s SKIP LOCKED
+    ))
+    RETURNING id
+)
+
+SELECT count(*) AS gone
+FROM gone;
+
+-- name: old_error_spells
+SELECT count(*) AS old
+FROM error_spell AS s
+WHERE s.opened_at < :before AND s.ended_at < :before
+    AND NOT EXISTS (SELECT FROM alert AS a WHERE a.kind = 'errors' AND a.spell_id = s.id AND a.ended_at IS NULL OFFSET 0);
+
+-- name: delete_api_keys
+-- A key is over when it was revoked, or expired: of nulls `LEAST` takes no notice.
+WITH gone AS (
+    DELETE FROM api_key
+    WHERE id = ANY(ARRAY(
+        SELECT k.id
+        FROM api_key AS k
+        WHERE LEAST(k.revoked_at, k.expires_at) < :before
+        ORDER BY LEAST(k.revoked_at, k.expires_at)
+        LIMIT :limit
+        FOR UPDATE OF k SKIP LOCKED
+    ))
+    RETURNING id
+)
+
+SELECT count(*) AS gone
+FROM gone;
+
+-- name: old_api_keys
+SELECT count(*) AS old
+FROM api_key AS k
+WHERE LEAST(k.revoked_at, k.expires_at) < :before;
