@@ -133,7 +133,7 @@ def serves(url: str) -> None:
 
         def ready() -> bool:
             try:
-                return bool(client.get("/health/ready").json() == {"status": "ok"})
+                return bool(client.get("/health/ready").json()["status"] == "ok")
             except httpx.TransportError:
                 return False
 

@@ -24,7 +24,9 @@ HEADROOM = 32 << 20
 SETTLING_SECONDS = 2.0
 DONE = re.compile(r"ForkPoolWorker-(\d) .* succeeded in ")
 PATIENCE_SECONDS = 120.0
-AT_WORK = "SELECT attempts FROM job_attempt WHERE job = 'check_freshness'"
+LOST = "Worker exited prematurely: signal 9 (SIGKILL)"
+"""What Celery says where a process died in the middle of a job."""
+
 DECLARED = f"""
 INSERT INTO pipeline (
     pipeline_type_id, created_at, last_target_insert, freshness_number, freshness_datepart, name, name_key, declaration
@@ -95,7 +97,6 @@ def _out_of_memory(scene: Scene) -> Iterator[None]:
             _kills_a_process(scene, group)
             _kills_the_worker(scene, group, supervisor)
             yield
-            group.limit(None)
             scene.noted.append(
                 f"the kernel killed {group.kills()} processes, and the worker was begun anew {supervisor.restarts} times"
             )
@@ -111,7 +112,9 @@ def _kills_a_process(scene: Scene, group: memory.Group) -> None:
     _check_is_asked_for(scene)
     until(lambda: group.kills() > 0, PATIENCE_SECONDS, "the kernel kills a process of the worker")
     scene.demand(scene.system.worker.process.pid == main, "the whole worker died of one process")
-    scene.demand(asyncio.run(fetch(scene.system.dsn, AT_WORK)) != [], "it was not in the middle of the job")
+    until(
+        lambda: LOST in scene.system.worker.log, PATIENCE_SECONDS, "a job that was broken off by the kernel"
+    )
 
 
 def _kills_the_worker(scene: Scene, group: memory.Group, supervisor: Supervisor) -> None:
@@ -122,6 +125,7 @@ def _kills_the_worker(scene: Scene, group: memory.Group, supervisor: Supervisor)
     asyncio.run(execute(scene.system.dsn, DECLARED))
     _check_is_asked_for(scene)
     until(lambda: supervisor.restarts > 0, PATIENCE_SECONDS, "the kernel kills the worker's main process")
+    group.limit(None)
     scene.demand(group.kills() > before, "it was not the kernel that killed the worker")
     until(lambda: " ready." in scene.system.worker.log, READY_SECONDS, "the worker is ready again")
 

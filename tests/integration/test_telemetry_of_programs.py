@@ -63,11 +63,16 @@ def test_a_request_to_watcher_up_is_one_trace_to_the_end_of_its_job(data: Path, 
         is_up(up)
         with up.client() as client:
             Wire(client, "").flows("orders", ["orders"], ["orders_clean"])
-        until(lambda: otlp.named("run/maintain_closure", "watcher-up") != [], SECONDS, "the job")
         until(lambda: otlp.named("POST /address_lineage") != [], SECONDS, "the request")
         (request,) = otlp.named("POST /address_lineage")
-        jobs = {span.trace: span for span in otlp.named("run/maintain_closure", "watcher-up")}
-        assert jobs[request.trace].parent == request.identity
+
+        def jobs() -> list[str]:
+            """Of the trace; there are others, which the schedule began."""
+            spans = otlp.named("run/maintain_closure", "watcher-up")
+            return [span.parent for span in spans if span.trace == request.trace]
+
+        until(lambda: jobs() != [], SECONDS, "the job")
+        assert jobs() == [request.identity]
         until(lambda: request.trace in traces(up), SECONDS, "a line of the log")
         until(
             lambda: (
@@ -91,8 +96,10 @@ def test_a_tick_of_a_beat_is_one_trace_through_the_broker_to_the_end_of_its_job(
         set_by(clock, 0)
         if obstacle() is None:  # then nobody has to wait for the next minute
             monkeypatch.setenv("LD_PRELOAD", told_by(clock)["LD_PRELOAD"])
-        with program(tmp_path / "beat", "beat", port=None, faults_clock=f"{clock}", **settings) as beat:
-            until(lambda: "beat: Starting" in beat.log, 60, "the beat")
+        with program(
+            tmp_path / "beat", "beat", port=None, faults_clock=f"{clock}", log_level="debug", **settings
+        ) as beat:
+            until(lambda: "beat: Waking up" in beat.log, 60, "the beat")
             set_by(clock, 60 - datetime.now(UTC).second)
             until(
                 lambda: otlp.named("run/watcher.monitor_queues", "watcher-worker") != [],
@@ -129,26 +136,28 @@ def test_a_dead_endpoint_delays_the_end_of_up_and_beat_by_two_seconds_at_most(
         ups, beats = {}, {}
         for name, url in endpoints.items():
             monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", url)
-            ups[name] = stack.enter_context(
-                program(
-                    data / f"up-{name}",
-                    "up",
-                    "--workers",
-                    "1",
-                    data_dir=f"{data / name}",
-                    ingestion_trace_rate="1",
+            if name != "dead":  # that is for API, worker and beat alike, and begins another PostgreSQL
+                ups[name] = stack.enter_context(
+                    program(
+                        data / f"up-{name}",
+                        "up",
+                        "--workers",
+                        "1",
+                        data_dir=f"{data / name}",
+                        ingestion_trace_rate="1",
+                    )
                 )
-            )
             beats[name] = stack.enter_context(
                 program(data / f"beat-{name}", "beat", broker_url=broker.url, log_level="info")
             )
-        for name in endpoints:
-            is_up(ups[name])
-            with ups[name].client() as client:
+        for up in ups.values():
+            is_up(up)
+            with up.client() as client:
                 Wire(client, "").pipeline("orders")
+        for name in endpoints:
             until(lambda log=beats[name]: "beat: Starting" in log.log, 60, "the beat")  # type: ignore[misc]
         for programs in (ups, beats):
             seconds = {name: ending(running) for name, running in programs.items()}
-            assert max(seconds["dead"], seconds["deaf"]) < seconds["none"] + 2, seconds
+            assert max(seconds.values()) < seconds["none"] + 2, seconds
             for running in programs.values():
                 assert "Traceback" not in running.log, running.log
