@@ -28,6 +28,11 @@ from watcher.adapters.embedded import EmbeddedPostgres
 
 PROGRAMS = ("buildah", "mmdebstrap", "unshare", "setpriv")
 LIMIT_MB = 250
+"""Of the image as a whole."""
+
+SLIM_MB = 125
+"""What `python:3.13-slim`, which is not to be had here, takes of it at most, unpacked."""
+
 UNWANTED = ("pip", "pip3", "gcc", "cc", "g++", "make", "ld", "strip", "hatchling", "postgres")
 MILLION = 1_000_000
 
@@ -61,7 +66,7 @@ def look_at(image: Image) -> None:
     """Fails where the image holds what it should not, or lacks what it needs."""
     own, base = image.own_bytes / MILLION, image.base_bytes / MILLION
     say(f"The image adds {own:.0f} MB to its base, which is {base:.0f} MB here.")
-    require(own < LIMIT_MB, f"that is less than {LIMIT_MB} MB")
+    require(own < LIMIT_MB - SLIM_MB, f"with a base of {SLIM_MB} MB it would have less than {LIMIT_MB} MB")
     require("Healthcheck" in image.config, "it says how to ask for its health")
     places = [*image.config["Env"][0].removeprefix("PATH=").split(":")]
     there = [f"{place}/{name}" for place in places for name in UNWANTED]
