@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import asyncpg
+import psutil
 
 from tests.integration.clusters import QUICK, end_server, temporary
 from watcher.adapters.embedded import EmbeddedPostgres, binaries
@@ -31,6 +32,19 @@ class Pair:
     def kill(self) -> None:
         """Ends the replica at once."""
         end_server(self.home)
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """For the length of the block the replica says nothing, on connections that stay."""
+        server = psutil.Process(int((self.home / "data" / "postmaster.pid").read_text().split()[0]))
+        family = [server, *server.children(recursive=True)]
+        for process in family:
+            process.suspend()
+        try:
+            yield
+        finally:
+            for process in family:
+                process.resume()
 
     def pause(self) -> None:
         """From now on the replica takes what it is sent, but does not apply it."""

@@ -3,6 +3,7 @@
 import select
 import socket
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 
@@ -16,6 +17,9 @@ NOWHERE = request("GET", "/nowhere")
 LAST = request("GET", "/", "Connection: close")
 MANY = 1_000
 MOST_TAKEN = 100 * 2**20
+STALLED = 20
+LITTLE_TAKEN = 2 * 2**20
+"""By a connection, besides its answers."""
 CHUNKED = request("POST", "/pipeline_type", "Transfer-Encoding: chunked")
 BROKEN = {
     "no head": (b"\x00\r\n\r\n", 400),
@@ -134,6 +138,21 @@ def test_no_more_is_read_than_waits_already(api: Program) -> None:
         while select.select([], [connection], [], 1)[1]:
             sent += connection.send(some[sent % len(some) :])
             assert memory(api) - before < MOST_TAKEN
+
+
+def test_requests_that_wait_take_little_more_than_their_bytes(api: Program) -> None:
+    """A read brings ten thousand of them, of which each would be a hundred times what it was."""
+    stalling = request("GET", "/openapi.json") * 60
+    with ExitStack() as stack:
+        before = memory(api)
+        for _ in range(STALLED):
+            connection = stack.enter_context(socket.socket())
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+            connection.connect(("127.0.0.1", api.port))
+            connection.setblocking(False)
+            connection.send(stalling + b"GET / HTTP/1.1\r\nHost:\r\n\r\n" * 9_000)
+        assert heard(api, LAST)[0].status == 200
+        assert memory(api) - before < STALLED * LITTLE_TAKEN
 
 
 def test_who_has_asked_all_may_close_its_side(watcher_url: str, api: Program, database: str) -> None:

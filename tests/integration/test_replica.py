@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -161,6 +162,33 @@ async def test_a_replica_that_is_killed_fails_no_question(
         await asyncio.to_thread(pair.follow)
         await is_read_again(database)
     assert len(lines) == 2, lines
+    await database.close()
+
+
+async def test_who_asks_does_not_wait_for_a_replica_that_hangs(pair: Pair) -> None:
+    """But for one at a time, who finds out whether it still does."""
+    database = Database(pair.primary.dsn, replica=pair.standby.dsn, timeout=1.0)
+    await is_read_again(database)
+
+    async def asked() -> float:
+        began = time.monotonic()
+        await database.read(WHERE)
+        return time.monotonic() - began
+
+    with pair.frozen():
+        await asyncio.gather(*(asked() for _ in range(20)))
+        await asyncio.sleep(module.AWAY_SECONDS)
+        waits = sorted(await asyncio.gather(*(asked() for _ in range(20))))
+    assert waits[-2] < 0.5
+    await database.close()
+
+
+async def test_a_replica_of_which_nothing_is_asked_but_another_segment_is_read(pair: Pair) -> None:
+    database = Database(pair.primary.dsn, replica=pair.standby.dsn)
+    await is_read_again(database)
+    await database.rows(NOTE)
+    await execute(pair.primary.dsn, "SELECT pg_switch_wal()")
+    await is_read_again(database)
     await database.close()
 
 

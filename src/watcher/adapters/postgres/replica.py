@@ -54,19 +54,30 @@ class Replica:
         self._next: asyncio.Task[str] | None = None
         self._is_kin = False
         self._resting_until = 0.0
-        self._troubled = False
+        self._troubled = self._tried = False
 
     async def level(self, uses: AsyncExitStack) -> Connection | None:
         """A connection on which all that was on record when this was called can be read, for as long as `uses` lasts.
 
         None where the primary is to be read. Raises what asyncpg raises where the primary is away.
         """
-        if monotonic() < self._resting_until:
+        if self._is_resting() or self._tried:
             return None
+        if not self._troubled:
+            return await self._level(uses)
+        self._tried = True  # one finds out whether it is well again: where it hangs, the others do not wait
+        try:
+            return await self._level(uses)
+        finally:
+            self._tried = False
+
+    async def _level(self, uses: AsyncExitStack) -> Connection | None:
         position = await self._position()
         try:
             async with AsyncExitStack() as attempt:
                 connection = await attempt.enter_async_context(self.connections.taken())
+                if self._is_resting():  # others found out, while this one waited for a connection
+                    return None
                 if not self._is_kin:
                     await self._require_kin(connection)
                 if await self._comes_by(connection, position):
@@ -104,6 +115,9 @@ class Replica:
         if not self._troubled:
             log.warning("The replica is not read from for now, but the primary: %s.", why)
         self._troubled = True
+
+    def _is_resting(self) -> bool:
+        return monotonic() < self._resting_until
 
     def _recovered(self) -> None:
         if self._troubled:

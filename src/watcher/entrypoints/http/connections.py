@@ -29,6 +29,11 @@ from watcher.entrypoints.http.turns import Turns
 MOST_REFUSED = 2
 """From so many times the connections that are served on, one is closed without waiting for its request."""
 
+SLICE = 4 * 2**10
+"""So many bytes are parsed at once: of a read, which is far more, a client could make thousands of requests that wait."""
+
+NOTHING_HELD = memoryview(b"")
+
 TOO_MANY = problem_of(ServerIsBusy("it has as many connections as it may"))
 NO_UPGRADE = plain_problem(
     400, "A request with a body cannot ask for another protocol: send it again without `Upgrade`."
@@ -69,6 +74,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         self._deadline: float | None = None
         self._unframed = self._trailer = 0
+        self._held = NOTHING_HELD
         self._at = At.NOTHING
         self._ending = False
         self._last_word: ProblemFields | None = None
@@ -76,7 +82,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._watch: TimerHandle | None = None
         self._door = Door(transport, self.loop, self._allowance)
         super().connection_made(self._door)
-        self.flow = Turns(self._door, self.pipeline)
+        self.flow = Turns(self._door, self.pipeline, self._go_on)
         self._came_late = len(self.connections) > self.patience.connections
         if len(self.connections) > MOST_REFUSED * self.patience.connections:
             self._say(TOO_MANY)
@@ -89,6 +95,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._watch is not None:
             self._watch.cancel()
         self._door.gone()
+        self._held = NOTHING_HELD
         self.pipeline.clear()
         if self._current is not None:
             self._leave_alone(self._current)
@@ -101,19 +108,41 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._ending:  # what comes after a request that is refused is not looked at
             self.flow.pause_reading()
             return
+        self._take(data)
+
+    def _take(self, data: bytes | memoryview) -> None:
+        """Parses as much as is not behind requests that wait for their turn; the rest is held until that comes."""
         self._unset_keepalive_if_required()
         if self._deadline is None:
             self._allow(self.patience.head_timeout)
-        self._unframed += len(data)
         rest = memoryview(data)
-        while rest:
-            rest = rest[self._fed(rest) :]
+        while rest and not self._ending and not self._door.is_closing():
+            if self.pipeline:
+                self._held = rest
+                self.flow.pause_reading()
+                return
+            rest = rest[self._fed(rest[:SLICE]) :]
+
+    def _go_on(self) -> bool:
+        """Whether there is more to parse before more is read: it is parsed when what goes on now is over."""
+        if not self._held or self._ending:
+            return False
+        self.loop.call_soon(self._take_held)
+        return True
+
+    def _take_held(self) -> None:
+        held, self._held = self._held, NOTHING_HELD
+        if held:
+            self._take(held)
+        if not self._held and not self._door.is_closing():
+            self.flow.resume_reading()
 
     def _fed(self, data: memoryview) -> int:
         """How much of it was parsed: up to the end of a request that asks for a protocol that is not spoken here.
 
         Such a request, which has no body, counts as it is.
         """
+        self._unframed += len(data)
         try:
             self.parser.feed_data(data)
             if self._unframed > self.patience.head_limit:

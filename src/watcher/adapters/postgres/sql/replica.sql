@@ -1,6 +1,17 @@
 -- name: position
--- Up to where the log is written: asked of the primary.
-SELECT pg_current_wal_insert_lsn()::TEXT;
+-- Up to where the log is written: asked of the primary. At the beginning of a page it tells where the next record will
+-- be, behind the header of 24 bytes, or 40 in a segment's first page; who has replayed all is before that header.
+SELECT (
+    w.lsn - CASE
+        WHEN mod(w.bytes, pg_size_bytes(current_setting('wal_segment_size'))) = 40 THEN 40
+        WHEN mod(w.bytes, current_setting('wal_block_size')::BIGINT) = 24 THEN 24
+        ELSE 0
+    END::NUMERIC
+)::TEXT
+FROM (
+    SELECT p.lsn, p.lsn - '0/0'::PG_LSN AS bytes
+    FROM (SELECT pg_current_wal_insert_lsn() AS lsn) AS p
+) AS w;
 
 -- name: origin
 -- Whose log it is, and of which database: the same on a primary and on its replicas.
