@@ -14,7 +14,8 @@ from watcher.settings import Settings
 
 SERVERS = 8
 SECONDS = 6.0
-MOST = 60
+MOST = 200
+"""Of some 4,000 that are announced, unless the machine is slow."""
 
 
 def test_messages_do_not_pile_up_while_runs_end_all_the_time(fresh_database: str, tmp_path: Path) -> None:
@@ -33,6 +34,6 @@ def test_messages_do_not_pile_up_while_runs_end_all_the_time(fresh_database: str
             for server in servers:
                 assert isinstance(server, CeleryJobs)
                 server.close()
-            until(lambda: client.llen("celery") == 0, 10, "the end of what was announced")
+            until(lambda: client.llen("celery") == 0, 60, "the end of what was announced")
             assert max(pending) <= MOST
             assert worker.stopped() == 0, worker.log

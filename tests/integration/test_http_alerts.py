@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -59,12 +58,15 @@ def web() -> Iterator[WebServer]:
 
 
 @contextmanager
-def sender(dsn: str, channels: str, *, waits: bool = True) -> Iterator[subprocess.Popen[bytes]]:
+def sender(
+    dsn: str, channels: str, *, waits: bool = True, timeout: int = 10
+) -> Iterator[subprocess.Popen[bytes]]:
     """A process that makes three passes."""
     environment = {
         "WATCHER_DATABASE_URL": dsn,
         "WATCHER_ALERT_CHANNELS": channels,
         "WATCHER_ALERT_SCHEMES": SCHEMES,
+        "WATCHER_ALERT_TIMEOUT": str(timeout),
         "PATH": os.environ["PATH"],
         "PYTHONPATH": "src",
     }
@@ -164,14 +166,13 @@ def test_a_channel_that_hangs_holds_no_other_up(fresh_database: str, web: WebSer
     spell(fresh_database, "orders")
     with silent() as port:
         channels = f"name=a url=json://127.0.0.1:{port} name=b url={web.url()}"
-        began = time.monotonic()
-        with sender(fresh_database, channels, waits=False):
-            until(lambda: len(web.posted) == 1, 10, "the other channel gets it")
+        with sender(fresh_database, channels, waits=False, timeout=60):
+            until(lambda: len(web.posted) == 1, 30, "the other channel gets it")
             until_rows(fresh_database, "SELECT FROM alert_delivery WHERE state = 'delivered'", 1)
             pending = asyncio.run(
                 fetch(fresh_database, "SELECT state FROM alert_delivery WHERE channel = 'a'")
             )
-            assert (pending, time.monotonic() - began < 4.0) == ([("pending",)], True)
+            assert pending == [("pending",)]
 
 
 def test_four_senders_send_each_message_once(fresh_database: str, web: WebServer) -> None:

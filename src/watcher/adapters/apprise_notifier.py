@@ -32,7 +32,7 @@ HTTP = re.compile(r"\berror=(\d{3})\b")
 SMTP = re.compile(r"\((\d{3}), b['\"]")
 REASONS = (
     (re.compile(r"refused", re.IGNORECASE), "the connection was refused"),
-    (re.compile(r"timed? ?out", re.IGNORECASE), "there was no answer in time"),
+    (re.compile(r"timed? ?out|did not finish within", re.IGNORECASE), "there was no answer in time"),
     (
         re.compile(r"name or service|name resolution|getaddrinfo|nodename", re.IGNORECASE),
         "its host is not known",
