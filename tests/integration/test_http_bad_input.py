@@ -141,7 +141,7 @@ WRONG: list[tuple[str, list[object]]] = [
     ("start_date|last_target_.*", WRONG_TIME),
     ("mute_.*|active|load_lineage|completed_successfully", [*WRONG_FLAG, None]),
     (".*_addresses", ["x", 1, True, {}, ["x"], [None], [{}], [ADDRESS, ADDRESS | {"name": " "}], DEEP]),
-    ("executions", [None, "x", 1, {}, DEEP * 5_000, [1] * 10_001]),
+    ("executions", [None, "x", 1, {}, [1] * 10_001]),
     (".*_number", [*WRONG_INTEGER, 0, -1, 2**31]),
     (".*id", WRONG_INTEGER),
     ("inserts|updates|soft_deletes|total_rows", [*WRONG_INTEGER, -1]),
