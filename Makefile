@@ -4,7 +4,7 @@ BIN := .venv/bin
 SOURCES := src tests benchmarks examples deploy migrations bootstrap.py
 
 .DEFAULT_GOAL := help
-.PHONY: help up demo test test-faults test-watching-faults test-image check format bench bench-lineage bench-checks lock runtime dev
+.PHONY: help up demo test test-faults test-watching-faults test-image check format bench bench-lineage bench-checks bench-telemetry lock runtime dev
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ bench-lineage: dev ## Measure the promises about lineage; takes about seventeen 
 
 bench-checks: dev ## Measure the promises about watching; takes about three minutes
 	@$(BIN)/python -m benchmarks.checks $(ARGS)
+
+bench-telemetry: dev ## Measure what telemetry takes of the hot route; takes about a minute
+	@$(BIN)/python -m benchmarks.telemetry
 
 lock: ## Write the lock files anew from pyproject.toml (needs uv)
 	@uv pip compile $(COMPILE) --extra embedded --group build pyproject.toml --output-file requirements.lock

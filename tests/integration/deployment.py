@@ -58,8 +58,9 @@ def resources(kind: str) -> Iterator[Tree]:
 
 def pods() -> Mapping[str, Tree]:
     """The pods that are run, by the component they are."""
-    owners = [*resources("Deployment"), *resources("Job")]
-    found = [owner["spec"]["template"] for owner in owners]
+    owners = [each["spec"] for each in (*resources("Deployment"), *resources("Job"))]
+    owners += [each["spec"]["jobTemplate"]["spec"] for each in resources("CronJob")]
+    found = [owner["template"] for owner in owners]
     return {each["metadata"]["labels"]["app.kubernetes.io/component"]: each["spec"] for each in found}
 
 

@@ -99,7 +99,7 @@ def test_every_variable_is_a_setting(file: Path) -> None:
 def test_every_command_is_one_of_the_program() -> None:
     started = [["api"] if service == "api" else each["command"] for service, each in ours().items()]
     run = [*filter(None, started), *(each["args"] for each in containers().values())]
-    assert {words[0] for words in run} == {"api", "worker", "beat", "migrate"}
+    assert {words[0] for words in run} == {"api", "worker", "beat", "migrate", "cleanup"}
     probed = re.findall(r"\[(?:CMD, )?watcher, ([\w, -]+)\]", COMPOSE.read_text() + _manifests())
     assert len(probed) == 2
     for words in [*run, *(text.split(", ") for text in probed)]:
