@@ -30,9 +30,9 @@ def judged(facts: ReplicaFacts | str) -> Finding:
             "replica", told, f"Name a streaming replica of it, and the same database there. {INSTEAD}"
         )
     if not facts.follows:
-        told = "it follows no longer: it was made a primary itself"
+        told = "it follows nobody: it is the primary itself, or was made one"
         return failed(
-            "replica", told, f"Make it a replica again, or take WATCHER_REPLICA_URL away. {INSTEAD}"
+            "replica", told, f"Name a streaming replica, or take WATCHER_REPLICA_URL away. {INSTEAD}"
         )
     told = f"answers within {milliseconds(facts.answer_seconds)}, {bytes_in_words(facts.behind_bytes)} behind"
     if facts.behind_bytes >= BEHIND_BYTES:
