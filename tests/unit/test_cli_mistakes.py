@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -103,3 +104,11 @@ def test_a_url_that_cannot_be_read_is_refused_without_a_part_of_its_password(
     assert "sesame" not in said
     assert "open" not in said
     assert unreadable("WATCHER_DATABASE_URL", readable) is None
+
+
+def test_a_file_of_a_secret_that_is_no_text_is_a_mistake(tmp_path: Path) -> None:
+    (tmp_path / "watcher_key_pepper").write_bytes(b"\xff\xfe")
+    code, said = said_by("migrate", WATCHER_SECRETS_DIR=str(tmp_path))
+    assert code == 1
+    assert "The settings cannot be read: UnicodeDecodeError, see `.env` and the files of secrets." in said
+    assert "Traceback" not in said

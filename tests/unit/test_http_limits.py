@@ -10,13 +10,14 @@ import httpx
 import pytest
 from dependency_injector import providers
 from pydantic import SecretStr
-from starlette.types import Message, Receive
+from starlette.types import Message, Receive, Send
+from starlette.types import Scope as Connection
 
 from watcher.container import Container
 from watcher.domain.callers import Caller, Scope
 from watcher.domain.health import Signs
 from watcher.entrypoints.http.app import create_app
-from watcher.entrypoints.http.crowd import Crowd, ServerIsBusy
+from watcher.entrypoints.http.crowd import AtMost, Crowd, ServerIsBusy
 from watcher.entrypoints.http.problems import BadRequest
 from watcher.entrypoints.http.rate_limited import caller_of
 from watcher.entrypoints.http.request_bodies import LEAST_ROOM, Body, ContentIsNotGzip, Room, Unpacking
@@ -88,6 +89,29 @@ async def test_requests_are_of_the_crowd_as_long_as_they_are_worked_on() -> None
     with pytest.raises(RuntimeError), crowd:
         raise RuntimeError
     with crowd, crowd, pytest.raises(ServerIsBusy):
+        crowd.require_room()
+
+
+async def test_who_does_not_read_an_answer_takes_nobodys_place() -> None:
+    begun, reading = asyncio.Event(), asyncio.Event()
+
+    async def app(scope: Connection, receive: Receive, send: Send) -> None:  # noqa: ARG001
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    async def unread(_: Message) -> None:
+        begun.set()
+        await reading.wait()
+
+    async def nothing() -> Message:
+        return {"type": "http.disconnect"}
+
+    crowd = Crowd(1)
+    asked = asyncio.create_task(AtMost(app, crowd)({"type": "http", "path": "/pipeline"}, nothing, unread))
+    await begun.wait()
+    crowd.require_room()
+    reading.set()
+    await asked
+    with crowd, pytest.raises(ServerIsBusy):
         crowd.require_room()
 
 

@@ -6,7 +6,7 @@ the replica to come by, and then reads. A replica that does not come by, or is a
 primary is read.
 
 Positions of two servers mean something to each other only where one follows the other: that is asked before the first
-use, and again after every trouble.
+use, and again after every trouble of either.
 """
 
 import asyncio
@@ -72,7 +72,11 @@ class Replica:
             self._tried = False
 
     async def _level(self, uses: AsyncExitStack) -> Connection | None:
-        position = await self._position()
+        try:
+            position = await self._position()
+        except FAILURES:
+            self._is_kin = False  # what comes back may be another primary
+            raise
         try:
             async with AsyncExitStack() as attempt:
                 connection = await attempt.enter_async_context(self.connections.taken())
@@ -145,7 +149,7 @@ class Replica:
 
     async def _position(self) -> str:
         """The primary's position, taken after the call: who comes while one is asked for shares the next."""
-        if self._next is None:
+        if self._next is None or self._next.done():
             self._next = asyncio.create_task(self._asked_after(self._asking))
             self._next.add_done_callback(_seen)
         return await asyncio.shield(self._next)

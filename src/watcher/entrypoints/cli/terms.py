@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
 from rich.console import Console
 from rich.markup import escape
 
@@ -65,6 +66,11 @@ def settings_with(**options: object) -> Settings:
         return Settings(**given)
     except ValidationError as error:
         raise failed(told(error)) from None
+    except SettingsError as error:
+        reason = error.__cause__ or error
+        raise failed(
+            f"The settings cannot be read: {type(reason).__name__}, see `.env` and the files of secrets."
+        ) from None
 
 
 def asked(

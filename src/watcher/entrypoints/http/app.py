@@ -8,6 +8,8 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from watcher.container import Container, limiting, working
@@ -28,6 +30,7 @@ from watcher.entrypoints.http import (
     reports,
     system,
 )
+from watcher.entrypoints.http.answers import Answer, encoded
 from watcher.entrypoints.http.bodies.fields import BIGINT, NO_NUL
 from watcher.entrypoints.http.crowd import AtMost, Crowd
 from watcher.entrypoints.http.headless import Headless
@@ -62,6 +65,7 @@ class Api(FastAPI):
     """
 
     closed = False
+    _encoded: bytes | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -72,6 +76,21 @@ class Api(FastAPI):
             await NOT_FOUND(scope, receive, secured(scope, send))
         else:
             await super().__call__(scope, receive, secured(scope, send))
+
+    def setup(self) -> None:
+        """Serves the document as it was encoded once: it is large, and everybody may ask for it."""
+        super().setup()
+        self.router.routes = [
+            route for route in self.routes if getattr(route, "path", "") != self.openapi_url
+        ]
+        self.add_route(str(self.openapi_url), self._document, include_in_schema=False)
+
+    async def _document(self, request: Request) -> Response:
+        if root := request.scope.get("root_path", "").rstrip("/"):
+            return Answer(encoded(self.openapi() | {"servers": [{"url": root}]}))
+        if self._encoded is None:
+            self._encoded = encoded(self.openapi())
+        return Answer(self._encoded)
 
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema is None:

@@ -1,8 +1,9 @@
 """How many requests one process works on at a time: whoever comes on top is refused at once, rather than all late."""
 
+from contextlib import ExitStack
 from dataclasses import dataclass
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from watcher.domain.errors import Unavailable
 from watcher.entrypoints.http.problems import answer_to
@@ -57,8 +58,14 @@ class AtMost:
         except ServerIsBusy as refusal:
             await answer_to(refusal)(scope, receive, send)
             return
-        with self._crowd:
-            await self._app(scope, receive, send)
+        with ExitStack() as stay:
+            stay.enter_context(self._crowd)
+
+            async def sending(message: Message) -> None:
+                stay.close()  # its work is done: who does not read the answer keeps nobody out
+                await send(message)
+
+            await self._app(scope, receive, sending)
 
 
 def is_probe(scope: Scope) -> bool:

@@ -14,8 +14,15 @@ FROM (
 ) AS w;
 
 -- name: origin
--- Whose log it is, and of which database: the same on a primary and on its replicas.
-SELECT c.system_identifier::TEXT || ' ' || current_database()
+-- Whose log it is, on which of its timelines, and of which database: the same on a primary and on its replicas. Where a
+-- replica may not tell what it receives, what its last restart point says is not too young.
+SELECT concat_ws(
+    ' ', c.system_identifier, current_database(),
+    CASE WHEN pg_is_in_recovery()
+        THEN COALESCE((SELECT r.received_tli FROM pg_stat_wal_receiver AS r), (SELECT k.timeline_id FROM pg_control_checkpoint() AS k))
+        ELSE ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::BIT(32)::INTEGER
+    END
+)
 FROM pg_control_system() AS c;
 
 -- name: knows
