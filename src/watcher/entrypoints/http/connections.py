@@ -11,19 +11,13 @@ from enum import Enum, auto
 
 import httptools
 from uvicorn._types import ASGI3Application
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from watcher.entrypoints.http.crowd import PROBES, ServerIsBusy
+from watcher.entrypoints.http.crowd import PROBES
 from watcher.entrypoints.http.departures import LINGERING_SECONDS, Door
 from watcher.entrypoints.http.heads import Refused, origin_form, require_sound
-from watcher.entrypoints.http.problems import (
-    RETRY_AFTER_SECONDS,
-    ProblemAnswer,
-    ProblemFields,
-    plain_problem,
-    problem_of,
-)
-from watcher.entrypoints.http.secured import PLAIN
+from watcher.entrypoints.http.problems import ProblemFields, plain_problem
+from watcher.entrypoints.http.refusals import NO_HTTP, NO_UPGRADE, TOO_MANY, TOO_SLOW, refusal
 from watcher.entrypoints.http.turns import Turns
 
 MOST_REFUSED = 2
@@ -33,15 +27,6 @@ SLICE = 4 * 2**10
 """So many bytes are parsed at once: of a read, which is far more, a client could make thousands of requests that wait."""
 
 NOTHING_HELD = memoryview(b"")
-
-TOO_MANY = problem_of(ServerIsBusy("it has as many connections as it may"))
-NO_UPGRADE = plain_problem(
-    400, "A request with a body cannot ask for another protocol: send it again without `Upgrade`."
-)
-NO_HTTP = plain_problem(400, "This is not a request as of HTTP/1.1.")
-TOO_SLOW = plain_problem(408, "The request did not arrive in time.")
-CLOSING = {"Connection": "close"}
-CLOSING_FOR_NOW = CLOSING | {"Retry-After": str(RETRY_AFTER_SECONDS)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,10 +292,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._door.linger(max(self._allowance(), LINGERING_SECONDS))
 
     def _say(self, problem: ProblemFields) -> None:
-        answer = ProblemAnswer(problem, CLOSING_FOR_NOW if problem is TOO_MANY else CLOSING)
-        lines = [*self.server_state.default_headers, *answer.raw_headers, *PLAIN]
-        head = b"".join(name + b": " + value + b"\r\n" for name, value in lines)
-        self.transport.write(STATUS_LINE[answer.status_code] + head + b"\r\n" + bytes(answer.body))
+        self.transport.write(refusal(problem, self.server_state.default_headers))
 
 
 def bounded(patience: Patience) -> type[BoundedProtocol]:
