@@ -15,6 +15,8 @@ from watcher.domain.clock import Clock
 from watcher.domain.issuer import Issuer
 
 TERMS = Terms(fresh=300, stale=600, kept=3_600, pause=10, patience=5)
+WANTED_SECONDS = 3_600.0
+"""So long after the last token that needed them the issuer's keys are kept young."""
 LEEWAY = timedelta(seconds=30)
 """By so much the clocks of an issuer and of this machine may differ."""
 REMEMBERED = timedelta(seconds=60)
@@ -61,6 +63,9 @@ class BearerTokens:
         until = now + timedelta(seconds=min(remaining, REMEMBERED.total_seconds()))
         self._remembered[sha256(token.encode()).digest()] = Remembered(caller, until)
         return caller
+
+    async def keep(self) -> None:
+        await self._keys.keep(WANTED_SECONDS)
 
     async def close(self) -> None:
         await self._keys.close()
