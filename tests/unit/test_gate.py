@@ -43,6 +43,9 @@ class Named:
             return Caller("oidc:nobody", None)
         raise CredentialsRefused("it is not known")
 
+    async def keep(self) -> None:
+        """Nothing grows old."""
+
     async def close(self) -> None:
         """Nothing is open."""
 

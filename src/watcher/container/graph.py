@@ -11,6 +11,7 @@ from watcher import bus
 from watcher.adapters.in_process_jobs import InProcessJobs
 from watcher.adapters.memory.rates import MemoryRates
 from watcher.adapters.shared_rates import SharedRates
+from watcher.beside import beside
 from watcher.container.exams import Exams
 from watcher.container.identity import Identity
 from watcher.container.stores import Stores
@@ -116,11 +117,21 @@ async def working(container: Container) -> AsyncIterator[Watcher]:
             container.exposition().sampling() if container.settings().metrics else nullcontext(),
             container.tally_keeper().flushing(),
         ):
-            try:
-                yield watcher
-            finally:
-                if container.settings().authentication != "none":
-                    await container.callers().close()
+            yield watcher
+
+
+@asynccontextmanager
+async def recognizing(container: Container) -> AsyncIterator[None]:
+    """Who calls is known without asking anybody, as far as that can be, while the block runs."""
+    if container.settings().authentication == "none":
+        yield
+        return
+    callers = container.callers()
+    try:
+        async with beside(callers.keep()):
+            yield
+    finally:
+        await callers.close()
 
 
 @asynccontextmanager

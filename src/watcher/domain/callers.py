@@ -71,6 +71,10 @@ class Callers(Protocol):
         """The bearer. Raises `CredentialsRefused`, and `Unavailable` where it cannot be told now."""
         ...
 
+    async def keep(self) -> None:
+        """Keeps what is known up to date, without end, so that hardly anybody waits for it. Does not raise."""
+        ...
+
     async def close(self) -> None:
         """Writes down what was noted, and lets go of everything."""
         ...

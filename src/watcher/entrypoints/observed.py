@@ -7,6 +7,7 @@ from dependency_injector import providers
 from watcher.container import Container
 from watcher.domain.jobs import Job, Work
 from watcher.settings import Settings
+from watcher.telemetry.calls import TracedNotifier, traced_read
 from watcher.telemetry.jobs import TracedWork
 from watcher.telemetry.metrics import MeteredDurations, QueueMeter, meter_pool
 from watcher.telemetry.program import Telemetry
@@ -35,7 +36,9 @@ def application(settings: Settings, service: str) -> "ASGIApp":
 
 
 def metered(container: Container) -> Container:
-    """The graph, whose pool and background jobs are measured from now on."""
+    """The graph, whose pool and background jobs are measured, and whose calls of others are traced from now on."""
+    container.notifier.override(providers.Object(TracedNotifier(container.notifier())))
+    container.around_issuer.override(providers.Object(traced_read))
     container.durations.override(providers.Object(MeteredDurations(container.durations())))
     if container.store() == "postgres":
         meter_pool(container.database().connections.extent)

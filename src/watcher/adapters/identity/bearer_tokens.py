@@ -1,6 +1,6 @@
 """Tokens of an issuer: JWTs, checked by its public keys."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -15,6 +15,9 @@ from watcher.domain.clock import Clock
 from watcher.domain.issuer import Issuer
 
 TERMS = Terms(fresh=300, stale=600, kept=3_600, pause=10, patience=5)
+WANTED_SECONDS = 3_600.0
+"""So long after the last token that needed them the issuer's keys are kept young."""
+ReadKeys = Callable[[Issuer], Awaitable[Mapping[str, jwt.PyJWK]]]
 LEEWAY = timedelta(seconds=30)
 """By so much the clocks of an issuer and of this machine may differ."""
 REMEMBERED = timedelta(seconds=60)
@@ -42,9 +45,11 @@ class Remembered:
 class BearerTokens:
     """`Callers` by tokens. One that was checked is known for a minute: a signature takes as long as a request."""
 
-    def __init__(self, issuer: Issuer, clock: Clock, terms: Terms = TERMS) -> None:
+    def __init__(
+        self, issuer: Issuer, clock: Clock, terms: Terms = TERMS, read: ReadKeys = read_keys
+    ) -> None:
         self._issuer, self._clock = issuer, clock
-        self._keys = Refreshed("The keys of the issuer", lambda: read_keys(issuer), terms)
+        self._keys = Refreshed("The keys of the issuer", lambda: read(issuer), terms)
         self._remembered: dict[bytes, Remembered] = {}
 
     def known(self, token: str) -> Caller | None:
@@ -61,6 +66,9 @@ class BearerTokens:
         until = now + timedelta(seconds=min(remaining, REMEMBERED.total_seconds()))
         self._remembered[sha256(token.encode()).digest()] = Remembered(caller, until)
         return caller
+
+    async def keep(self) -> None:
+        await self._keys.keep(WANTED_SECONDS)
 
     async def close(self) -> None:
         await self._keys.close()

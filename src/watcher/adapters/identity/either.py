@@ -1,5 +1,6 @@
 """Keys of our own and tokens of an issuer, told apart by how they begin."""
 
+import asyncio
 from dataclasses import dataclass
 
 from watcher.domain.callers import Caller, Callers
@@ -18,6 +19,9 @@ class KeysOrTokens:
 
     async def find(self, token: str) -> Caller:
         return await self._of(token).find(token)
+
+    async def keep(self) -> None:
+        await asyncio.gather(self.keys.keep(), self.tokens.keep())
 
     async def close(self) -> None:
         await self.keys.close()

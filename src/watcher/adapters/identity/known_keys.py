@@ -1,4 +1,4 @@
-"""The usable keys, known to this process: a request costs a look into a dictionary and a hash."""
+"""The usable keys, known to this process: a request costs a look into a dictionary and a hash, and no trip."""
 
 import asyncio
 import logging
@@ -42,6 +42,9 @@ class KnownKeys:
                 self._known.require_latest()  # it may be new
             raise CredentialsRefused(REASON)
         return caller
+
+    async def keep(self) -> None:
+        await self._known.keep()
 
     async def close(self) -> None:
         await self._known.close()

@@ -1,4 +1,4 @@
-"""What a process knows of something that lives elsewhere, kept young by whoever asks for it."""
+"""What a process knows of something that lives elsewhere, kept young by itself and by whoever asks for it."""
 
 import asyncio
 import logging
@@ -20,7 +20,7 @@ class Terms:
     """Ages in seconds, counted from the beginning of the load."""
 
     fresh: float
-    """Beyond it who asks sets off another load."""
+    """Beyond it another load begins, set off by `keep` or by who asks."""
     stale: float
     """Beyond it who asks waits for that, while the source is well."""
     kept: float
@@ -48,22 +48,25 @@ class Refreshed(Generic[T]):
         load: Callable[[], Awaitable[T]],
         terms: Terms,
         seconds: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self._what, self._load, self._terms, self._seconds = what, load, terms, seconds
+        self._what, self._load, self._terms, self._seconds, self._sleep = what, load, terms, seconds, sleep
         self._value: T | None = None
-        self._since = self._begun = -inf
+        self._since = self._begun = self._asked = -inf
         self._task: asyncio.Task[None] | None = None
-        self._ill = self._failed = False
+        self._ill = self._failed = self._broken = False
 
     def at_hand(self) -> T | None:
         """The value, where there is one that may be answered without waiting."""
-        age = self._seconds() - self._since
+        self._asked = self._seconds()
+        age = self._asked - self._since
         if age > self._terms.fresh:
             self._refresh()
         return self._value if age <= (self._terms.kept if self._ill else self._terms.stale) else None
 
     async def renewed(self) -> T:
         """The value after a load that began not longer ago than the pause. Raises `SourceUnavailable`."""
+        self._asked = self._seconds()
         self._refresh()
         if self._task is not None:
             await asyncio.wait({self._task}, timeout=self._terms.patience if self._is_kept() else None)
@@ -72,6 +75,31 @@ class Refreshed(Generic[T]):
         if self._value is None or not self._is_kept():
             raise SourceUnavailable(self._what)
         return self._value
+
+    async def keep(self, wanted: float = inf) -> None:
+        """Loads whenever what is known is no longer fresh, without end: who asks need not wait for it.
+
+        Unless nobody asked for the seconds `wanted`; then it waits for somebody.
+        """
+        while True:
+            if self._rest() <= 0 and (wanted == inf or self._seconds() - self._asked <= wanted):
+                self._refresh()
+                await self._outlived()
+            rest = self._rest()
+            await self._sleep(rest if rest > 0 else self._terms.pause)
+
+    def _rest(self) -> float:
+        """In how many seconds another load is due."""
+        return self._begun + self._terms.fresh - self._seconds()
+
+    async def _outlived(self) -> None:
+        """Waits for the load under way. When that outlasts what is known, its source is ill."""
+        if self._task is None:
+            return
+        left = max(self._since + self._terms.stale - self._seconds(), self._terms.patience)
+        await asyncio.wait({self._task}, timeout=left if self._is_kept() else None)
+        if not self._task.done():
+            self._fell_ill("it takes too long")
 
     def require_latest(self) -> None:
         """Raises `SourceUnavailable` where the last load failed: what is not known may be there by now."""
@@ -99,13 +127,14 @@ class Refreshed(Generic[T]):
         except WatcherError as error:
             self._fell_ill(str(error))
         except Exception:
-            self._failed = True
-            log.exception("%s could not be read", self._what)
+            if not self._broken:
+                log.exception("%s could not be read", self._what)
+            self._failed = self._broken = True
         else:
             self._since = begun
-            if self._ill:
+            if self._ill or self._broken:
                 log.warning("%s can be read again.", self._what)  # beside the other line, whatever is logged
-            self._ill = self._failed = False
+            self._ill = self._failed = self._broken = False
 
     def _fell_ill(self, reason: str) -> None:
         if not self._ill:

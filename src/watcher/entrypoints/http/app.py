@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from watcher.container import Container, limiting, working
+from watcher.container import Container, limiting, recognizing, working
 from watcher.domain.watcher import Watcher
 from watcher.entrypoints.http import (
     addresses,
@@ -111,7 +111,7 @@ def create_app(container: Container) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         gc.collect()
         gc.freeze()  # what start-up made is here to stay: the collector need not look at it again
-        async with working(container), limiting(container):
+        async with working(container), recognizing(container), limiting(container):
             yield
 
     app = Api(

@@ -1,0 +1,62 @@
+"""What a server asks of others is in its traces: alerts to channels, and the keys of an issuer."""
+
+import pytest
+
+from tests.integration.collector import Collector, Span, collector
+from tests.integration.conftest import Serve
+from tests.integration.keys import bearing
+from tests.integration.programs import until
+from tests.integration.receivers import WebServer, listening
+from tests.integration.test_http_checks import HOURLY, ago
+from tests.integration.test_telemetry import OFTEN, SECONDS, in_line
+from tests.issuer import issuing
+
+SECRET = "path-of-the-channel"  # noqa: S105 (of a server that lives as long as a test)
+
+
+def only(otlp: Collector, name: str) -> Span:
+    until(lambda: otlp.named(name) != [], SECONDS, name)
+    (span,) = otlp.named(name)
+    return span
+
+
+def test_alerts_and_keys_of_an_issuer_are_spans_of_the_request_that_set_them_off(
+    serve: Serve, fresh_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    web = WebServer()
+    monkeypatch.delenv("LOGFIRE_TOKEN", raising=False)
+    for name, value in OFTEN.items():
+        monkeypatch.setenv(name, value)
+    with collector() as otlp, issuing() as issuer, listening(web):
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", otlp.url)
+        with (
+            serve(
+                fresh_database,
+                workers="1",
+                authentication="keys",
+                oidc_issuer=issuer.url,
+                oidc_audience=issuer.audience,
+                ingestion_trace_rate="1",
+                alert_channels=f"name=ops url={web.url(SECRET)}",
+                alert_schemes="json",
+            ) as api,
+            api.client() as client,
+        ):
+            client.headers.update(bearing(issuer.token(scope="watcher:admin")))
+            body = {"name": "orders", "pipeline_type_name": "load"} | HOURLY
+            identity = client.post("/pipeline", json=body).raise_for_status().json()["id"]
+            change = {"id": identity, "last_target_insert": ago(hours=2)}
+            client.patch("/pipeline", json=change).raise_for_status()
+            client.post("/freshness").raise_for_status()
+            sent, read = only(otlp, "send/alert"), only(otlp, "read/issuer_keys")
+            for name, above in (("read/issuer_keys", "POST /pipeline"), ("send/alert", "run/send_alerts")):
+                until(
+                    lambda: ("watcher-api", above) in in_line(otlp, name),  # noqa: B023
+                    SECONDS,
+                    f"{name} below {above}",
+                )
+        assert sent.attributes["watcher.channel"] == "ops"
+        assert sent.attributes["watcher.channel.kind"] == "json"
+        assert sent.attributes["watcher.outcome"] == "delivered"
+        assert read.attributes["watcher.outcome"] == "read"
+        assert [span for span in otlp.spans if SECRET in str(span)] == []
