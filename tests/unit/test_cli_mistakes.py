@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -103,3 +104,27 @@ def test_a_url_that_cannot_be_read_is_refused_without_a_part_of_its_password(
     assert "sesame" not in said
     assert "open" not in said
     assert unreadable("WATCHER_DATABASE_URL", readable) is None
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "cleanup",
+        "doctor",
+        "key create --name somebody --scope read",
+        "key list",
+        "key revoke 1",
+        "lineage prune",
+        "lineage rebuild",
+        "lineage verify",
+    ],
+)
+def test_no_watcher_is_made_where_a_command_looks_for_one(command: str, tmp_path: Path) -> None:
+    nowhere = tmp_path / "nowhere"
+    code, said = said_by(*command.split(), "--data-dir", str(nowhere))
+    assert code == (2 if command == "doctor" else 1), said
+    assert f"there is no directory {nowhere}" in said
+    code, said = said_by(*command.split(), "--data-dir", str(tmp_path))
+    assert code == (2 if command == "doctor" else 1), said
+    assert f"there is no Watcher in {tmp_path}" in said
+    assert list(tmp_path.iterdir()) == []

@@ -10,7 +10,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from watcher.entrypoints.cli.program import app
-from watcher.entrypoints.cli.terms import DatabaseUrl, DataDir, failed, require_database, settings_with
+from watcher.entrypoints.cli.terms import (
+    DatabaseUrl,
+    DataDir,
+    failed,
+    home_of,
+    require_database,
+    settings_with,
+)
 
 if TYPE_CHECKING:
     from watcher.domain.diagnosis import Diagnosis
@@ -54,11 +61,8 @@ def _diagnosed(database_url: str | None, data_dir: Path | None) -> "Diagnosis":
         settings = settings_with(database_url=database_url)
         require_database(settings)
         return _told(settings)
-    home = data_dir.expanduser().resolve()
-    if not home.is_dir():
-        raise failed(f"there is no directory {home}")
     try:
-        with EmbeddedPostgres(home) as postgres:
+        with EmbeddedPostgres(home_of(data_dir)) as postgres:
             # As `watcher up` does: its jobs are done inside.
             own = settings_with(database_url=postgres.dsn).model_copy(update={"broker_url": None})
             return asyncio.run(diagnosed(own))

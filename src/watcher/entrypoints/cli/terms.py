@@ -91,10 +91,24 @@ def asked(
             settings = settings_with(database_url=database_url, **options)
             require_database(settings)
             return asyncio.run(answer(settings))
-        with EmbeddedPostgres(data_dir.expanduser().resolve()) as postgres:
+        with EmbeddedPostgres(home_of(data_dir)) as postgres:
             return asyncio.run(answer(settings_with(database_url=postgres.dsn, **options)))
     except (WatcherError, ValueError, EmbeddedPostgresError) as error:
         raise failed(error) from None
+
+
+def home_of(data_dir: Path) -> Path:
+    """The home of a Watcher that is there; exits with a sentence where none is, and makes nothing."""
+    from watcher.adapters.embedded import holds_cluster
+
+    home = data_dir.expanduser().resolve()
+    try:
+        if holds_cluster(home):
+            return home
+        missing = "Watcher in" if home.is_dir() else "directory"
+    except PermissionError:
+        raise failed(f"{home} may not be looked into: run this as the user of its `watcher up`") from None
+    raise failed(f"there is no {missing} {home}: name that of a `watcher up` with --data-dir")
 
 
 def require_channels(settings: Settings) -> None:
