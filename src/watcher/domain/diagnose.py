@@ -14,7 +14,7 @@ from watcher.domain.health import JudgeReadiness, Part, PartState, Signs, Vitals
 from watcher.domain.queues import Limits
 
 ADVICE = {
-    "database": "See that PostgreSQL runs, and that WATCHER_DATABASE_URL names it.",
+    "database": "See that PostgreSQL runs, and that WATCHER_DATABASE_URL names it, and WATCHER_POOLER_URL where that is set.",
     "migrations": "Run `watcher migrate`, or the Watcher that the database belongs to.",
     "broker": "See that Redis runs, and that WATCHER_BROKER_URL names it and has its password. Requests are served "
     "without it.",

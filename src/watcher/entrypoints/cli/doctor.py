@@ -1,6 +1,7 @@
 """`watcher doctor`: how everything is, for a person or a script."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +14,7 @@ from watcher.entrypoints.cli.program import app
 from watcher.entrypoints.cli.terms import (
     DatabaseUrl,
     DataDir,
+    as_given,
     failed,
     home_of,
     require_database,
@@ -43,6 +45,10 @@ def doctor(
         found = _diagnosed(database_url, data_dir)
     except typer.Exit:
         raise typer.Exit(FAILED) from None
+    findings = [
+        replace(each, advice=each.advice and as_given(each.advice, database_url)) for each in found.findings
+    ]
+    found = replace(found, findings=findings)
     if as_json:
         typer.echo(_json(found))
     else:
@@ -59,7 +65,7 @@ def _diagnosed(database_url: str | None, data_dir: Path | None) -> "Diagnosis":
 
     if data_dir is None:
         settings = settings_with(database_url=database_url)
-        require_database(settings)
+        require_database(settings, database_url)
         return _told(settings)
     try:
         with EmbeddedPostgres(home_of(data_dir)) as postgres:
