@@ -139,7 +139,12 @@ def test_without_its_database_it_says_so_in_a_sentence(fresh_database: str) -> N
     assert said.code == 2
     assert said.about("database")["verdict"] == "failed"
     assert "not available" in said.about("database")["detail"]
-    assert said.about("beat")["verdict"] == "warning"
+    unknown = said.about("migrations, beat, sweep")
+    assert (unknown["verdict"], unknown["detail"]) == (
+        "warning",
+        "It is not known while the database is away.",
+    )
+    assert said.text.count("It is not known") == 1
     assert "hidden" not in said.text + said.errors
     assert Said(database_url=f"{fresh_database}_gone").code == 2
 
@@ -219,6 +224,7 @@ def test_an_outdated_schema_is_looked_into_no_further(fresh_database: str) -> No
     assert said.code == 2
     assert "watcher migrate" in said.about("migrations")["detail"]
     assert said.about("database")["verdict"] == "ok"
+    assert said.about("beat, sweep")["detail"] == "It is not known without a schema of this revision."
     assert not [each for each in said.json["findings"] if each["topic"] == "schema"]
 
 
