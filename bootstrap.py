@@ -4,7 +4,8 @@
     python3 bootstrap.py dev         that, and what it takes to test and develop it
 
 Installs from the hash-checked lock: by uv where that is installed, else by venv and pip. Does nothing when the
-environment is up to date.
+environment is up to date. A Watcher may be running in it: what is missing is installed beside what is there, and
+the environment is made anew only where it is of another Python or not whole.
 """
 
 import hashlib
@@ -21,6 +22,19 @@ STAMP = VENV / "watcher-stamp"
 LOCKS = {"runtime": ROOT / "requirements.lock", "dev": ROOT / "requirements-dev.lock"}
 PROJECT = ("--no-deps", "--no-build-isolation", "--editable", str(ROOT))
 OLDEST = (3, 11)
+WHOLE = """
+import sys
+from importlib.metadata import distributions
+from pathlib import Path
+for package in distributions():
+    if package.files is None:
+        sys.exit(f"{package.name} is not wholly installed")
+    for file in package.files:
+        if file.suffix != ".pyc" and not Path(file.locate()).exists():
+            sys.exit(f"{package.name} lacks {file}")
+print(sys.version)
+"""
+"""Run by the environment's own Python: ends in error where an installation in it was broken off."""
 
 
 def main() -> None:
@@ -32,10 +46,16 @@ def main() -> None:
         sys.exit(
             f"Watcher needs Python 3.11 or newer; this is {sys.version.split()[0]}. Try: make PYTHON=python3.12"
         )
-    if STAMP.exists() and STAMP.read_text() in {stamp(purpose), stamp("dev")}:
+    made_from = STAMP.read_text() if STAMP.exists() else ""
+    if made_from in {stamp(purpose), stamp("dev")}:
         return
     say(f"Preparing {VENV.name} for {purpose}: this takes a minute the first time.")
-    install(LOCKS[purpose])
+    STAMP.unlink(missing_ok=True)
+    uv = shutil.which("uv")
+    if not usable(uv):
+        made_from = ""
+        make_environment(uv)
+    install(LOCKS[purpose], uv, project=made_from != stamp("runtime"))
     STAMP.write_text(stamp(purpose))
 
 
@@ -45,18 +65,34 @@ def stamp(purpose: str) -> str:
     return hashlib.sha256(b"\0".join((purpose.encode(), *inputs))).hexdigest()
 
 
-def install(lock: Path) -> None:
-    """Makes the environment anew, and installs the lock and the project itself into it."""
-    uv = shutil.which("uv")
-    if uv is not None:
+def usable(uv: str | None) -> bool:
+    """Whether the environment is there and whole, of this Python, and can be installed into."""
+    if not PYTHON.exists():
+        return False
+    script = WHOLE if uv else f"import pip\n{WHOLE}"
+    asked = subprocess.run([PYTHON, "-I", "-c", script], capture_output=True, text=True, check=False)  # noqa: S603
+    return asked.returncode == 0 and asked.stdout == f"{sys.version}\n"
+
+
+def make_environment(uv: str | None) -> None:
+    """An empty environment, in the place of what is there."""
+    if uv is None:
+        make_venv()
+    else:
         run(uv, "venv", "--quiet", "--clear", "--python", sys.executable, VENV)
-        run(uv, "pip", "sync", "--quiet", "--python", PYTHON, "--require-hashes", lock)
-        run(uv, "pip", "install", "--quiet", "--python", PYTHON, *PROJECT)
-        return
-    make_venv()
-    pip = (PYTHON, "-m", "pip", "--disable-pip-version-check", "install", "--quiet")
-    run(*pip, "--require-hashes", "--only-binary", ":all:", "--requirement", lock)
-    run(*pip, *PROJECT)
+
+
+def install(lock: Path, uv: str | None, *, project: bool) -> None:
+    """Brings the packages of the lock into the environment, and the project itself where it is not there yet."""
+    checked = ("--require-hashes", "--only-binary", ":all:", "-r", lock)
+    step: tuple[str | Path, ...]
+    if uv is None:
+        step = (PYTHON, "-m", "pip", "--disable-pip-version-check", "install", "--quiet")
+    else:
+        step = (uv, "pip", "install", "--quiet", "--python", PYTHON)
+    run(*step, *checked)
+    if project:
+        run(*step, *PROJECT)
 
 
 def make_venv() -> None:

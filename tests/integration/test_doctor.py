@@ -139,7 +139,12 @@ def test_without_its_database_it_says_so_in_a_sentence(fresh_database: str) -> N
     assert said.code == 2
     assert said.about("database")["verdict"] == "failed"
     assert "not available" in said.about("database")["detail"]
-    assert said.about("beat")["verdict"] == "warning"
+    unknown = said.about("migrations, beat, sweep")
+    assert (unknown["verdict"], unknown["detail"]) == (
+        "warning",
+        "It is not known while the database is away.",
+    )
+    assert said.text.count("It is not known") == 1
     assert "hidden" not in said.text + said.errors
     assert Said(database_url=f"{fresh_database}_gone").code == 2
 
@@ -148,7 +153,10 @@ def test_advice_is_about_what_went_wrong(fresh_database: str) -> None:
     named = urlsplit(fresh_database)
     database = named.path.removeprefix("/")
     gone = Said("--json", database_url=fresh_database.replace(f"/{database}", f"/{database}_gone"))
-    assert f'CREATE DATABASE "{database}_gone"' in gone.about("database")["advice"]
+    creation = (
+        f'CREATE DATABASE "{database}_gone" OWNER "{named.username}" TEMPLATE template0 ENCODING \'UTF8\''
+    )
+    assert creation in gone.about("database")["advice"]
     refused = Said("--json", database_url=f"postgresql://watcher:hidden@127.0.0.1:{free_port()}/watcher")
     assert refused.about("database")["advice"].startswith("Nothing listens there. Start PostgreSQL")
     unknown = Said("--json", database_url="postgresql://watcher:hidden@no.such.host.invalid/watcher")
@@ -156,6 +164,20 @@ def test_advice_is_about_what_went_wrong(fresh_database: str) -> None:
     asyncio.run(execute(fresh_database, "UPDATE schema_version SET version_num = '9999'"))
     newer = Said("--json", database_url=fresh_database)
     assert newer.about("migrations")["advice"].startswith("Run the newer Watcher")
+
+
+def test_advice_names_the_url_that_was_used(fresh_database: str) -> None:
+    closed = f"postgresql://watcher@127.0.0.1:{free_port()}/watcher"
+    option = Said("--json", "--database-url", closed, database_url=fresh_database)
+    assert "mend host and port in --database-url;" in option.about("database")["advice"]
+    pooler = Said("--json", database_url=fresh_database, pooler_url=closed)
+    assert (
+        "Start PgBouncer, or mend host and port in WATCHER_POOLER_URL;" in pooler.about("database")["advice"]
+    )
+    assert "WATCHER_DATABASE_URL" not in option.text + pooler.text
+    replica = Said("--json", database_url=fresh_database, replica_url=closed)
+    assert replica.about("replica")["advice"].startswith("See WATCHER_REPLICA_URL")
+    assert "WATCHER_DATABASE_URL" not in replica.text
 
 
 def test_exit_codes_are_told() -> None:
@@ -202,6 +224,7 @@ def test_an_outdated_schema_is_looked_into_no_further(fresh_database: str) -> No
     assert said.code == 2
     assert "watcher migrate" in said.about("migrations")["detail"]
     assert said.about("database")["verdict"] == "ok"
+    assert said.about("beat, sweep")["detail"] == "It is not known without a schema of this revision."
     assert not [each for each in said.json["findings"] if each["topic"] == "schema"]
 
 

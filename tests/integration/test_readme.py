@@ -33,6 +33,14 @@ def test_the_first_pipeline_in_python_runs_twice(watcher_url: str) -> None:
     assert run(sys.executable, "-c", program) == "continue after 2026-11-24\n"
 
 
+def test_the_environment_of_the_first_pipeline_can_be_made_as_it_is_written(tmp_path: Path) -> None:
+    (command,) = re.findall(r"`([^`]*pip install httpx)`", README)
+    without_network = command.replace("pip install httpx", "pip --version")
+    script = without_network.replace("python3 ", f"{sys.executable} ")
+    assert f"from {tmp_path / 'client'}" in run("sh", "-ec", f"cd {tmp_path} && {script}")
+    assert "`client/bin/python`" in README
+
+
 def test_the_embedded_example_runs() -> None:
     _, embedded = blocks("python")
     assert "watermark='2026-11-23'" in run(sys.executable, "-c", embedded)

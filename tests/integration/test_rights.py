@@ -87,7 +87,28 @@ async def test_who_may_not_connect_is_told_what_that_takes(database: str, role: 
 async def test_a_database_that_is_not_there_is_told_with_how_to_make_it(database: str) -> None:
     with pytest.raises(StoreUnavailable) as refusal:
         await migrate(urlunsplit(urlsplit(database)._replace(path="/no_such_watcher")))
-    assert 'CREATE DATABASE "no_such_watcher"' in str(refusal.value.advice)
+    assert _creation(database, '"no_such_watcher"') in str(refusal.value.advice)
+
+
+async def test_a_database_of_another_encoding_is_told_with_how_to_make_one(
+    postgres: Server, database: str
+) -> None:
+    other = f"{name_of(database)}_ascii"
+    await execute(postgres.dsn, f"CREATE DATABASE {other} TEMPLATE template0 ENCODING 'SQL_ASCII'")
+    try:
+        with pytest.raises(StoreUnavailable, match="SQL_ASCII") as refusal:
+            await migrate(urlunsplit(urlsplit(database)._replace(path=f"/{other}")))
+    finally:
+        await execute(postgres.dsn, f"DROP DATABASE {other}")
+    told = _creation(database, "watcher_utf8")
+    assert told in str(refusal.value.advice)
+    made = told.replace("watcher_utf8", other)
+    await execute(postgres.dsn, made)  # it is a statement that works
+    await execute(postgres.dsn, f"DROP DATABASE {other}")
+
+
+def _creation(dsn: str, name: str) -> str:
+    return f"CREATE DATABASE {name} OWNER \"{urlsplit(dsn).username}\" TEMPLATE template0 ENCODING 'UTF8'"
 
 
 async def test_a_role_with_the_rights_that_are_documented_serves(

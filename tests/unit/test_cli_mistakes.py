@@ -112,3 +112,46 @@ def test_a_file_of_a_secret_that_is_no_text_is_a_mistake(tmp_path: Path) -> None
     assert code == 1
     assert "The settings cannot be read: UnicodeDecodeError, see `.env` and the files of secrets." in said
     assert "Traceback" not in said
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "cleanup",
+        "doctor",
+        "key create --name somebody --scope read",
+        "key list",
+        "key revoke 1",
+        "lineage prune",
+        "lineage rebuild",
+        "lineage verify",
+    ],
+)
+def test_no_watcher_is_made_where_a_command_looks_for_one(command: str, tmp_path: Path) -> None:
+    nowhere = tmp_path / "nowhere"
+    code, said = said_by(*command.split(), "--data-dir", str(nowhere))
+    assert code == (2 if command == "doctor" else 1), said
+    assert f"there is no directory {nowhere}" in said
+    code, said = said_by(*command.split(), "--data-dir", str(tmp_path))
+    assert code == (2 if command == "doctor" else 1), said
+    assert f"there is no Watcher in {tmp_path}" in said
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["api", "cleanup", "doctor", "key list", "migrate"])
+@pytest.mark.parametrize("url", ["postgresql://watcher:a/b@db.example/watcher", "mysql://db.example/watcher"])
+def test_a_mistake_in_an_option_is_not_told_of_the_setting(command: str, url: str) -> None:
+    code, said = said_by(*command.split(), "--database-url", url)
+    assert code == (2 if command == "doctor" else 1)
+    assert "cannot go on: --database-url: " in said
+    assert "WATCHER_DATABASE_URL" not in said
+
+
+@pytest.mark.parametrize("command", ["cleanup", "key list", "migrate"])
+def test_advice_about_an_option_names_the_option(command: str) -> None:
+    nowhere = "postgresql://watcher@127.0.0.1:1/watcher"
+    _, by_option = said_by(*command.split(), "--database-url", nowhere)
+    _, by_setting = said_by(*command.split(), WATCHER_DATABASE_URL=nowhere)
+    assert "mend host and port in --database-url;" in by_option
+    assert "mend host and port in WATCHER_DATABASE_URL;" in by_setting
+    assert by_option == by_setting.replace("WATCHER_DATABASE_URL", "--database-url")

@@ -77,6 +77,7 @@ def test_an_outdated_schema_is_an_obstacle() -> None:
     found = judged(Signs(outdated="The database is empty.", revision=None))
     assert found.obstacles == ["The database is empty."]
     assert (found.database.state, found.beat.state) == (PartState.OK, PartState.UNKNOWN)
+    assert "schema of this revision" in str(found.beat.detail)
 
 
 @pytest.mark.parametrize("bus", BUSES)

@@ -1,6 +1,6 @@
 """Looks at everything, and says how it is: `watcher doctor`."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from watcher.domain.clock import Clock
@@ -14,7 +14,7 @@ from watcher.domain.health import JudgeReadiness, Part, PartState, Signs, Vitals
 from watcher.domain.queues import Limits
 
 ADVICE = {
-    "database": "See that PostgreSQL runs, and that WATCHER_DATABASE_URL names it.",
+    "database": "See that PostgreSQL runs, and that WATCHER_DATABASE_URL names it, and WATCHER_POOLER_URL where that is set.",
     "migrations": "Run `watcher migrate`, or the Watcher that the database belongs to.",
     "broker": "See that Redis runs, and that WATCHER_BROKER_URL names it and has its password. Requests are served "
     "without it.",
@@ -57,7 +57,9 @@ class Diagnose:
         findings += [
             ok(name, NOT_STARTED) if fresh and name in {"beat", "sweep"} else _part(name, part, signs.advice)
             for name, part in parts.items()
+            if part.state is not PartState.UNKNOWN
         ]
+        findings += _unknown(parts)
         if isinstance(facts, str):
             findings.append(failed("database", facts, ADVICE["database"]))
         if isinstance(facts, DatabaseFacts):
@@ -83,10 +85,17 @@ def _part(name: str, part: Part, advice: str | None) -> Finding:
             return failed(name, detail, of_store or ADVICE[name])
         case PartState.OK | PartState.NONE:
             return ok(name, detail)
-        case PartState.UNKNOWN:
-            return warning(name, detail, "First mend the database, or its schema.")
-        case PartState.LATE | PartState.WAITING:
+        case PartState.LATE | PartState.WAITING | PartState.UNKNOWN:
             return warning(name, detail, ADVICE[name])
+
+
+def _unknown(parts: Mapping[str, Part]) -> Iterator[Finding]:
+    """One finding on all that is not known, which has one reason."""
+    unknown = {name: part.detail or "" for name, part in parts.items() if part.state is PartState.UNKNOWN}
+    if unknown:
+        yield warning(
+            ", ".join(unknown), " ".join(dict.fromkeys(unknown.values())), "First mend what failed."
+        )
 
 
 def _each_topic_once(findings: Sequence[Finding]) -> Iterator[Finding]:

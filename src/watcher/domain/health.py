@@ -75,7 +75,8 @@ class Part:
         return self.state in (PartState.OK, PartState.WAITING, PartState.NONE)
 
 
-UNKNOWN = Part(PartState.UNKNOWN, "It is not known without a database of this revision.")
+WHILE_AWAY = Part(PartState.UNKNOWN, "It is not known while the database is away.")
+OF_ANOTHER_REVISION = Part(PartState.UNKNOWN, "It is not known without a schema of this revision.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +125,11 @@ class JudgeReadiness:
         """`away` is what stands between this process and the broker."""
         broker = self._broker(away)
         if signs.away is not None:
-            return Readiness(Part(PartState.FAILED, signs.away), UNKNOWN, broker, UNKNOWN, UNKNOWN)
+            return Readiness(Part(PartState.FAILED, signs.away), WHILE_AWAY, broker, WHILE_AWAY, WHILE_AWAY)
         database = Part(PartState.OK)
         if signs.outdated is not None:
-            return Readiness(database, Part(PartState.FAILED, signs.outdated), broker, UNKNOWN, UNKNOWN)
+            outdated, unknown = Part(PartState.FAILED, signs.outdated), OF_ANOTHER_REVISION
+            return Readiness(database, outdated, broker, unknown, unknown)
         migrations = Part(PartState.OK, f"The schema is at revision {signs.revision}.")
         return Readiness(database, migrations, broker, self._beat(signs), self._sweep(signs))
 

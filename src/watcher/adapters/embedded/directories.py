@@ -36,6 +36,15 @@ def default_home() -> Path:
     return (named if named.is_absolute() else Path.home() / ".local/share") / "watcher"
 
 
+def holds_cluster(home: Path) -> bool:
+    """Whether a whole cluster was ever made in that home; looks only. Raises PermissionError."""
+    try:
+        (Home(home).data / "PG_VERSION").stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Home:
     """The directory of one cluster and the names in it; `path` is absolute and free of symbolic links."""

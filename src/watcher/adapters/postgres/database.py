@@ -14,7 +14,7 @@ import asyncpg
 
 from watcher.adapters.postgres.connections import Connection, Connections
 from watcher.adapters.postgres.queries import Query
-from watcher.adapters.postgres.remedies import remedy
+from watcher.adapters.postgres.remedies import Way, remedy
 from watcher.adapters.postgres.replica import FAILURES, Replica
 from watcher.domain.document import Document, canonical
 from watcher.domain.errors import StoreBusy, StoreRefused, StoreUnavailable
@@ -66,6 +66,8 @@ class Database:
 
         self.connections = connections(dsn)
         self.replica = None if replica is None else Replica(self.connections, connections(replica))
+        self._way = Way(dsn, "WATCHER_POOLER_URL", "PgBouncer") if pooled else Way(dsn)
+        self._way_to_replica = None if replica is None else Way(replica, "WATCHER_REPLICA_URL")
 
     async def close(self) -> None:
         """Waits for what is under way, then closes."""
@@ -75,7 +77,7 @@ class Database:
 
     async def connected(self) -> None:
         """Makes a connection of its own and lets go of it. Raises `StoreUnavailable`."""
-        with _in_words_of_the_domain():
+        with _in_words_of_the_domain(self._way):
             await self.connections.try_one()
 
     async def rows(self, query: Query, **values: object) -> list[asyncpg.Record]:
@@ -108,9 +110,11 @@ class Database:
             if replica is None or connection is None:
                 yield await uses.enter_async_context(self.snapshot())
                 return
-            taken = nullcontext(connection)
+            there = self._transaction(
+                nullcontext(connection), "repeatable_read", readonly=True, way=self._way_to_replica
+            )
             try:
-                async with self._transaction(taken, "repeatable_read", readonly=True) as snapshot:
+                async with there as snapshot:
                     yield snapshot
             except (StoreUnavailable, StoreBusy) as error:  # it may have had to undo what this was to see
                 replica.rest(error)
@@ -131,10 +135,15 @@ class Database:
 
     @asynccontextmanager
     async def _transaction(
-        self, taken: AbstractAsyncContextManager[Connection], isolation: Isolation | None, *, readonly: bool
+        self,
+        taken: AbstractAsyncContextManager[Connection],
+        isolation: Isolation | None,
+        *,
+        readonly: bool,
+        way: Way | None = None,
     ) -> AsyncIterator["Transaction"]:
         try:
-            with _in_words_of_the_domain():
+            with _in_words_of_the_domain(way or self._way):
                 async with (
                     taken as connection,
                     connection.transaction(isolation=isolation, readonly=readonly),
@@ -145,9 +154,8 @@ class Database:
         except ROLLED_BACK:
             raise StoreBusy("it undid this transaction in favour of another") from None
 
-    @staticmethod
-    async def _on(replica: Replica, uses: AsyncExitStack) -> Connection | None:
-        with _in_words_of_the_domain():
+    async def _on(self, replica: Replica, uses: AsyncExitStack) -> Connection | None:
+        with _in_words_of_the_domain(self._way):
             return await replica.level(uses)
 
     async def _read(self, query: Query, values: dict[str, object], *, replan: bool) -> list[asyncpg.Record]:
@@ -168,7 +176,7 @@ class Database:
         """Runs a statement; again when the database chose it as a deadlock's victim and undid it."""
         for _ in range(ATTEMPTS):
             try:
-                with _in_words_of_the_domain():
+                with _in_words_of_the_domain(self._way):
                     async with self.connections.taken() as connection:
                         return await self._statement(connection, query, values, replan=replan)
             except ROLLED_BACK:
@@ -221,7 +229,7 @@ def json_text(document: Document | None) -> str | None:
 
 
 @contextmanager
-def _in_words_of_the_domain() -> Iterator[None]:
+def _in_words_of_the_domain(way: Way) -> Iterator[None]:
     try:
         yield
     except (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError) as error:
@@ -235,4 +243,6 @@ def _in_words_of_the_domain() -> Iterator[None]:
     except NOT_THERE as error:
         if isinstance(error, ValueError):
             raise  # an argument that the driver cannot encode is our mistake, not the database's absence
-        raise StoreUnavailable(f"{type(error).__name__}: {error}".rstrip(": ."), remedy(error)) from error
+        raise StoreUnavailable(
+            f"{type(error).__name__}: {error}".rstrip(": ."), remedy(error, way)
+        ) from error

@@ -18,7 +18,7 @@ from sqlalchemy.pool import NullPool
 from sqlalchemy.util import await_only
 
 from watcher.adapters.postgres.queries import load
-from watcher.adapters.postgres.remedies import cause, remedy
+from watcher.adapters.postgres.remedies import Way, cause, of_encoding, remedy
 from watcher.adapters.postgres.schema import migrations
 from watcher.domain.errors import RightsMissing, StoreUnavailable, Unavailable
 
@@ -44,7 +44,7 @@ async def migrate(dsn: str, *, revision: str = "head", patience: float = 300.0) 
     try:
         async with engine.connect() as connection:
             await _locked(connection, patience)
-            await _require_utf8(connection)
+            await _require_utf8(connection, Way(dsn))
             await connection.run_sync(_upgrade, revision)
             await connection.commit()
     except CommandError as error:
@@ -64,11 +64,11 @@ async def _explained(error: Exception, dsn: str) -> Unavailable:
             said, "Install PostgreSQL's additional modules on its machine (postgresql-contrib)."
         )
     if not isinstance(found, NO_RIGHT):
-        return StoreUnavailable(said, remedy(error))
+        return StoreUnavailable(said, remedy(error, Way(dsn)))
     try:
         return RightsMissing(said, *await _missing(dsn))
     except (OSError, asyncpg.PostgresError):  # it may not even connect
-        return StoreUnavailable(said, remedy(error))
+        return StoreUnavailable(said, remedy(error, Way(dsn)))
 
 
 async def _missing(dsn: str) -> tuple[str | None, list[str]]:
@@ -115,10 +115,10 @@ async def _locked(connection: AsyncConnection, patience: float) -> None:
     await connection.commit()
 
 
-async def _require_utf8(connection: AsyncConnection) -> None:
+async def _require_utf8(connection: AsyncConnection, way: Way) -> None:
     encoding = await connection.scalar(text("SHOW server_encoding"))
     if encoding != "UTF8":
-        raise StoreUnavailable(f"its encoding is {encoding}, Watcher needs UTF8")
+        raise StoreUnavailable(f"its encoding is {encoding}, Watcher needs UTF8", of_encoding(way))
     await connection.commit()
 
 

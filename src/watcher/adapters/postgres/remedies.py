@@ -2,31 +2,48 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from socket import gaierror
+from urllib.parse import unquote, urlsplit
 
 import asyncpg
 
-IN_THE_URL = "WATCHER_DATABASE_URL"
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """The URL that was used, the setting that has it, and what is to be found there."""
+
+    dsn: str
+    setting: str = "WATCHER_DATABASE_URL"
+    server: str = "PostgreSQL"
+
+    def creation(self, name: str) -> str:
+        """The statement that makes the database for the role of the URL; `name` is quoted where it has to be."""
+        role = urlsplit(self.dsn).username
+        quoted = "..." if role is None else '"' + unquote(role).replace('"', '""') + '"'
+        return f"CREATE DATABASE {name} OWNER {quoted} TEMPLATE template0 ENCODING 'UTF8'"
+
+
 BY_ERROR: Sequence[tuple[type[BaseException], str]] = (
     (
         asyncpg.InvalidPasswordError,
         (
-            f"The server is there and refuses user or password. Mend them in {IN_THE_URL} (/ is written %2F there, @ %40, : %3A, "
+            "The server is there and refuses user or password. Mend them in {url} (/ is written %2F there, @ %40, : %3A, "
             "? %3F, # %23, % %25), or set the password anew: ALTER ROLE ... PASSWORD '...';"
         ),
     ),
     (
         asyncpg.InvalidAuthorizationSpecificationError,
         (
-            f"The server is there and does not let this user in from here. See that {IN_THE_URL} names a role with LOGIN, and "
+            "The server is there and does not let this user in from here. See that {url} names a role with LOGIN, and "
             "that pg_hba.conf has a line for it, this database and this machine."
         ),
     ),
     (
         asyncpg.InvalidCatalogNameError,
         (
-            f"The server is there and has no such database. Create it by `CREATE DATABASE {{name}}` and run `watcher migrate`, "
-            f"or mend the name in {IN_THE_URL}."
+            "The server is there and has no such database. Create it by `{create}` and run `watcher migrate`, "
+            "or mend the name in {url}."
         ),
     ),
     (
@@ -46,27 +63,27 @@ BY_ERROR: Sequence[tuple[type[BaseException], str]] = (
     ),
     (
         asyncpg.ReadOnlySQLTransactionError,
-        f"It takes no writes: a replica, perhaps. {IN_THE_URL} has to name the primary.",
+        "It takes no writes: a replica, perhaps. {url} has to name the primary.",
     ),
     (
         gaierror,
         (
-            f"No machine is known by the host's name. Mend the host in {IN_THE_URL} (a / in a password is written %2F there), or "
+            "No machine is known by the host's name. Mend the host in {url} (a / in a password is written %2F there), or "
             "see that this machine can resolve it."
         ),
     ),
     (
         ConnectionRefusedError,
         (
-            f"Nothing listens there. Start PostgreSQL, or mend host and port in {IN_THE_URL}; it listens where its "
-            "listen_addresses and port say."
+            "Nothing listens there. Start {server}, or mend host and port in {url}; it listens where its "
+            "configuration says."
         ),
     ),
-    (FileNotFoundError, f"There is no such socket. Start PostgreSQL, or mend the directory in {IN_THE_URL}."),
+    (FileNotFoundError, "There is no such socket. Start {server}, or mend the directory in {url}."),
     (
         TimeoutError,
         (
-            f"Nothing answered in time. See that host and port in {IN_THE_URL} are right, that no firewall is in between, and "
+            "Nothing answered in time. See that host and port in {url} are right, that no firewall is in between, and "
             "that the server is not overloaded."
         ),
     ),
@@ -74,14 +91,23 @@ BY_ERROR: Sequence[tuple[type[BaseException], str]] = (
 QUOTED = re.compile(r'"((?:[^"]|"")+)"')
 
 
-def remedy(error: BaseException) -> str | None:
+def remedy(error: BaseException, way: Way) -> str | None:
     """Advice about the first thing that went wrong about which there is any."""
     for cause in _causes(error):
         for kind, advice in BY_ERROR:
             if isinstance(cause, kind):
                 named = QUOTED.search(str(cause))
-                return advice.replace("{name}", named[0] if named else "...")
+                told = advice.replace("{url}", way.setting).replace("{server}", way.server)
+                return told.replace("{create}", way.creation(named[0] if named else "..."))
     return None
+
+
+def of_encoding(way: Way) -> str:
+    """Advice about a database of another encoding."""
+    return (
+        f"That of a database cannot be changed. Make another, by `{way.creation('watcher_utf8')}`, and name it in "
+        f"{way.setting}."
+    )
 
 
 def cause(error: BaseException) -> BaseException:

@@ -1,6 +1,7 @@
 """`watcher doctor`: how everything is, for a person or a script."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +11,15 @@ from rich.markup import escape
 from rich.table import Table
 
 from watcher.entrypoints.cli.program import app
-from watcher.entrypoints.cli.terms import DatabaseUrl, DataDir, failed, require_database, settings_with
+from watcher.entrypoints.cli.terms import (
+    DatabaseUrl,
+    DataDir,
+    as_given,
+    failed,
+    home_of,
+    require_database,
+    settings_with,
+)
 
 if TYPE_CHECKING:
     from watcher.domain.diagnosis import Diagnosis
@@ -36,6 +45,10 @@ def doctor(
         found = _diagnosed(database_url, data_dir)
     except typer.Exit:
         raise typer.Exit(FAILED) from None
+    findings = [
+        replace(each, advice=each.advice and as_given(each.advice, database_url)) for each in found.findings
+    ]
+    found = replace(found, findings=findings)
     if as_json:
         typer.echo(_json(found))
     else:
@@ -52,13 +65,10 @@ def _diagnosed(database_url: str | None, data_dir: Path | None) -> "Diagnosis":
 
     if data_dir is None:
         settings = settings_with(database_url=database_url)
-        require_database(settings)
+        require_database(settings, database_url)
         return _told(settings)
-    home = data_dir.expanduser().resolve()
-    if not home.is_dir():
-        raise failed(f"there is no directory {home}")
     try:
-        with EmbeddedPostgres(home) as postgres:
+        with EmbeddedPostgres(home_of(data_dir)) as postgres:
             # As `watcher up` does: its jobs are done inside.
             own = settings_with(database_url=postgres.dsn).model_copy(update={"broker_url": None})
             return asyncio.run(diagnosed(own))

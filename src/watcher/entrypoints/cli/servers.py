@@ -72,7 +72,7 @@ def api(
     )
     logs.begin(settings)
     require_safe(settings)
-    require_database(settings)
+    require_database(settings, database_url)
     require_channels(settings)
     try:
         found = obstacles(settings)
@@ -111,7 +111,7 @@ def worker(
 
     if ping:
         raise typer.Exit(0 if lives(settings) else 1)
-    require_database(settings)
+    require_database(settings, database_url)
 
     raise typer.Exit(work(settings))
 

@@ -37,13 +37,19 @@ DatabaseUrl = Annotated[
 ]
 
 
-def failed(reason: object) -> typer.Exit:
-    """Says why on standard error, and what to do where that is known; to be raised."""
-    console.print(f"[bold red]Watcher cannot go on:[/] {escape(str(reason))}", soft_wrap=True)
+def failed(reason: object, database_url: str | None = None) -> typer.Exit:
+    """Says why on standard error, and what to do where that is known; to be raised. Of the URL see `as_given`."""
+    said = as_given(str(reason), database_url)
+    console.print(f"[bold red]Watcher cannot go on:[/] {escape(said)}", soft_wrap=True)
     advice = reason.advice if isinstance(reason, StoreUnavailable | RightsMissing) else None
     if advice is not None:
-        console.print(advice, markup=False, soft_wrap=True)
+        console.print(as_given(advice, database_url), markup=False, soft_wrap=True)
     return typer.Exit(1)
+
+
+def as_given(said: str, database_url: str | None) -> str:
+    """It names the option instead of the setting, where the database's URL was given by the option."""
+    return said if database_url is None else said.replace("WATCHER_DATABASE_URL", "--database-url")
 
 
 def tell(settings: Settings, message: str) -> None:
@@ -65,7 +71,7 @@ def settings_with(**options: object) -> Settings:
     try:
         return Settings(**given)
     except ValidationError as error:
-        raise failed(told(error)) from None
+        raise failed(told(error), given.get("database_url")) from None
     except SettingsError as error:
         reason = error.__cause__ or error
         raise failed(
@@ -95,12 +101,26 @@ def asked(
     try:
         if data_dir is None:
             settings = settings_with(database_url=database_url, **options)
-            require_database(settings)
+            require_database(settings, database_url)
             return asyncio.run(answer(settings))
-        with EmbeddedPostgres(data_dir.expanduser().resolve()) as postgres:
+        with EmbeddedPostgres(home_of(data_dir)) as postgres:
             return asyncio.run(answer(settings_with(database_url=postgres.dsn, **options)))
     except (WatcherError, ValueError, EmbeddedPostgresError) as error:
-        raise failed(error) from None
+        raise failed(error, database_url) from None
+
+
+def home_of(data_dir: Path) -> Path:
+    """The home of a Watcher that is there; exits with a sentence where none is, and makes nothing."""
+    from watcher.adapters.embedded import holds_cluster
+
+    home = data_dir.expanduser().resolve()
+    try:
+        if holds_cluster(home):
+            return home
+        missing = "Watcher in" if home.is_dir() else "directory"
+    except PermissionError:
+        raise failed(f"{home} may not be looked into: run this as the user of its `watcher up`") from None
+    raise failed(f"there is no {missing} {home}: name that of a `watcher up` with --data-dir")
 
 
 def require_channels(settings: Settings) -> None:
@@ -125,8 +145,8 @@ def require_safe(settings: Settings) -> None:
         raise failed(error) from None
 
 
-def require_database(settings: Settings) -> str:
-    """The DSN of the settings; exits with a sentence when there is none, or none that can be read."""
+def require_database(settings: Settings, database_url: str | None = None) -> str:
+    """The DSN of the settings, `database_url` being that of the option; exits with a sentence when there is none, or none that can be read."""
     if settings.database_url is None or settings.database_url.get_secret_value() == MEMORY:
         raise failed(
             "no PostgreSQL is named. Set WATCHER_DATABASE_URL or --database-url, or use `watcher up`, "
@@ -140,7 +160,7 @@ def require_database(settings: Settings) -> str:
     for name, url in urls.items():
         mistake = unreadable(f"WATCHER_{name}", url.get_secret_value()) if url is not None else None
         if mistake is not None:
-            raise failed(mistake)
+            raise failed(mistake, database_url)
     return settings.database_url.get_secret_value()
 
 

@@ -41,9 +41,9 @@ def migrate(
         return
     settings = settings_with(database_url=database_url)
     try:
-        asyncio.run(migrations.migrate(require_database(settings)))
+        asyncio.run(migrations.migrate(require_database(settings, database_url)))
     except (WatcherError, ValueError) as error:
-        raise failed(error) from None
+        raise failed(error, database_url) from None
     console.print("The database is up to date.")
 
 
