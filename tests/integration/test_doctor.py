@@ -205,6 +205,35 @@ def test_an_outdated_schema_is_looked_into_no_further(fresh_database: str) -> No
     assert not [each for each in said.json["findings"] if each["topic"] == "schema"]
 
 
+FILLED = """
+CREATE TABLE filled (id BIGINT, told TEXT, nothing TEXT) WITH (fillfactor = {fill}, autovacuum_enabled = off);
+INSERT INTO filled SELECT i, repeat('x', 100 + i % 100), NULL FROM generate_series(1, 20000) AS i
+"""
+
+
+@pytest.mark.parametrize("fill", [100, 50])
+async def test_the_free_space_of_a_table_is_estimated(fresh_database: str, fill: int) -> None:
+    connection = await asyncpg.connect(fresh_database)
+
+    async def share() -> float | None:
+        (found,) = [each for each in await connection.fetch(SQL["tables"].sql) if each["name"] == "filled"]
+        return None if found["free"] is None else found["free"] / found["heap"]
+
+    try:
+        await connection.execute(FILLED.format(fill=fill))
+        assert await share() is None
+        await connection.execute("ANALYZE filled")
+        full = await share()
+        await connection.execute("DELETE FROM filled WHERE id % 10 > 0; ANALYZE filled")
+        hollow = await share()
+    finally:
+        await connection.close()
+    assert full is not None
+    assert full < 0.1
+    assert hollow is not None
+    assert 0.8 < hollow < 0.95
+
+
 async def test_who_waits_for_a_lock_is_named_with_who_holds_it(fresh_database: str) -> None:
     holder, waiter = await asyncpg.connect(fresh_database), await asyncpg.connect(fresh_database)
     try:

@@ -2,10 +2,10 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Protocol
 
-from watcher.domain import diagnosis_replica
+from watcher.domain import diagnosis_replica, diagnosis_tables
 from watcher.domain.diagnosis import (
     Finding,
     bytes_in_words,
@@ -16,6 +16,7 @@ from watcher.domain.diagnosis import (
     warning,
 )
 from watcher.domain.diagnosis_replica import ReplicaFacts
+from watcher.domain.diagnosis_tables import IndexFacts, TableFacts
 
 OLDEST, NEWEST = 15, 18
 """The versions of PostgreSQL that Watcher is tested with."""
@@ -31,32 +32,7 @@ LONG_SECONDS, TOO_LONG_SECONDS = 300.0, 3_600.0
 """Of a transaction: nothing that Watcher does takes so long, and no vacuum removes what it may still see."""
 
 WAIT_SECONDS = 1.0
-UNUSED_BYTES = 10 * 2**20
-UNUSED_FOR = timedelta(days=7)
-DEAD_ROWS, DEAD_SHARE = 10_000, 0.3
 MANY_JUDGEMENTS = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class TableFacts:
-    """A table with its indexes; rows as the statistics count them."""
-
-    name: str
-    bytes: int
-    live: int
-    dead: int
-
-
-@dataclass(frozen=True, slots=True)
-class IndexFacts:
-    """An index; `is_rule` where it keeps something unique and so has a use without being read."""
-
-    name: str
-    table_name: str
-    bytes: int
-    scans: int
-    valid: bool
-    is_rule: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +70,7 @@ class DatabaseFacts:
 
     `skew_seconds` is how far its clock is ahead of this machine's. `objects` and `expected` are the lines of its schema
     and of the one that the migrations make. `unsafe` are settings with which it may lose what it has acknowledged.
-    `work` is None where somebody holds the tables that tell of it.
+    `work` is None where somebody holds the tables that tell of it, `counted_since` where the statistics were never reset.
     """
 
     version: str
@@ -140,10 +116,8 @@ def judged(facts: DatabaseFacts, now: datetime) -> Iterator[Finding]:
     yield _connections(facts)
     yield _durability(facts)
     yield from drift(facts.objects, facts.expected)
-    yield _invalid(facts.indexes)
-    yield _unused(facts, now)
-    yield _sizes(facts)
-    yield _bloat(facts.tables)
+    yield from diagnosis_tables.judged(facts.tables, facts.indexes, facts.counted_since, now)
+    yield _size(facts)
     yield _transactions(facts.transactions)
     yield _waits(facts.waits)
     yield _work(facts.work)
@@ -212,49 +186,9 @@ def _table(line: str) -> str:
     return line.split(" ")[1].partition(".")[0]
 
 
-def _invalid(indexes: Sequence[IndexFacts]) -> Finding:
-    invalid = sorted(index.name for index in indexes if not index.valid)
-    if not invalid:
-        return ok("indexes", f"all {len(indexes):,} are valid")
-    return failed(
-        "indexes",
-        f"invalid: {listed(invalid)}",
-        f"REINDEX INDEX CONCURRENTLY {invalid[0]}, and likewise each.",
-    )
-
-
-def _unused(facts: DatabaseFacts, now: datetime) -> Finding:
-    if facts.counted_since is not None and facts.counted_since > now - UNUSED_FOR:
-        return ok("unused indexes", "the statistics are too young to tell")
-    unused = [
-        f"{index.name} ({bytes_in_words(index.bytes)})"
-        for index in facts.indexes
-        if index.scans == 0 and not index.is_rule and index.bytes >= UNUSED_BYTES
-    ]
-    if not unused:
-        return ok("unused indexes", "none that is large")
-    advice = (
-        "Nothing read them since the statistics began; keep those of Watcher, a question may need them yet."
-    )
-    return warning("unused indexes", listed(unused), advice)
-
-
-def _sizes(facts: DatabaseFacts) -> Finding:
+def _size(facts: DatabaseFacts) -> Finding:
     largest = listed([f"{table.name} {bytes_in_words(table.bytes)}" for table in facts.tables[:5]])
     return ok("size", f"{bytes_in_words(facts.bytes)}; the largest tables: {largest}")
-
-
-def _bloat(tables: Sequence[TableFacts]) -> Finding:
-    bloated = [
-        table
-        for table in tables
-        if table.dead >= DEAD_ROWS and table.dead >= DEAD_SHARE * (table.live + table.dead)
-    ]
-    if not bloated:
-        return ok("dead rows", f"{sum(table.dead for table in tables):,}")
-    told = listed([f"{table.name}: {table.dead:,} beside {table.live:,} live" for table in bloated])
-    advice = f"VACUUM (ANALYZE) {bloated[0].name}; if they come back, look for long transactions, and at autovacuum."
-    return warning("dead rows", told, advice)
 
 
 def _transactions(transactions: Sequence[TransactionFacts]) -> Finding:

@@ -8,12 +8,11 @@ from watcher.adapters.postgres.schema import migrations
 from watcher.domain.clock import Clock
 from watcher.domain.diagnosis_database import (
     DatabaseFacts,
-    IndexFacts,
-    TableFacts,
     TransactionFacts,
     WaitFacts,
     WorkFacts,
 )
+from watcher.domain.diagnosis_tables import IndexFacts, TableFacts
 from watcher.domain.errors import Unavailable
 
 SQL = load("diagnosis")
