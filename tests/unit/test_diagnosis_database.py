@@ -52,8 +52,8 @@ WELL = DatabaseFacts(
     waits=(),
     tables=(),
     indexes=(),
-    objects=(),
-    expected=(),
+    objects={},
+    expected={},
     work=WorkFacts(0, 0, None, begun=True),
     replica=None,
 )

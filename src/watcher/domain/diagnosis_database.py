@@ -1,11 +1,11 @@
 """What a look into the database finds, and what that means."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from watcher.domain import diagnosis_replica, diagnosis_tables
+from watcher.domain import diagnosis_replica, diagnosis_schema, diagnosis_tables
 from watcher.domain.diagnosis import (
     Finding,
     bytes_in_words,
@@ -16,6 +16,7 @@ from watcher.domain.diagnosis import (
     warning,
 )
 from watcher.domain.diagnosis_replica import ReplicaFacts
+from watcher.domain.diagnosis_schema import Objects
 from watcher.domain.diagnosis_tables import IndexFacts, TableFacts
 
 OLDEST, NEWEST = 15, 18
@@ -68,8 +69,8 @@ class WorkFacts:
 class DatabaseFacts:
     """What a look into the database found. `usable` is how many connections it admits, `own` those of Watchers.
 
-    `skew_seconds` is how far its clock is ahead of this machine's. `objects` and `expected` are the lines of its schema
-    and of the one that the migrations make. `unsafe` are settings with which it may lose what it has acknowledged.
+    `skew_seconds` is how far its clock is ahead of this machine's. `objects` and `expected` are its schema and
+    the one that the migrations make. `unsafe` are settings with which it may lose what it has acknowledged.
     `work` is None where somebody holds the tables that tell of it, `counted_since` where the statistics were never reset.
     """
 
@@ -90,8 +91,8 @@ class DatabaseFacts:
     waits: Sequence[WaitFacts]
     tables: Sequence[TableFacts]
     indexes: Sequence[IndexFacts]
-    objects: Collection[str]
-    expected: Collection[str]
+    objects: Objects
+    expected: Objects
     work: WorkFacts | None
     replica: ReplicaFacts | str | None
 
@@ -115,7 +116,7 @@ def judged(facts: DatabaseFacts, now: datetime) -> Iterator[Finding]:
     yield _clock(facts)
     yield _connections(facts)
     yield _durability(facts)
-    yield from drift(facts.objects, facts.expected)
+    yield from diagnosis_schema.judged(facts.objects, facts.expected)
     yield from diagnosis_tables.judged(facts.tables, facts.indexes, facts.counted_since, now)
     yield _size(facts)
     yield _transactions(facts.transactions)
@@ -162,28 +163,6 @@ def _durability(facts: DatabaseFacts) -> Finding:
         return ok("durability", "what is acknowledged is on disk")
     told = f"what is acknowledged may be lost with a crash: {listed(list(facts.unsafe))}"
     return warning("durability", told, "Switch it on: Watcher promises that what it acknowledged is kept.")
-
-
-def drift(objects: Collection[str], expected: Collection[str]) -> Iterator[Finding]:
-    """What the schema lacks of what the migrations make, and what of its tables has been added."""
-    found, wanted = set(objects), set(expected)
-    ours = {_table(line) for line in wanted}
-    missing = sorted(wanted - found)
-    extra = sorted(line for line in found - wanted if _table(line) in ours)
-    if missing:
-        advice = "Somebody changed the schema by hand: make again what is missing, as the migrations do."
-        yield failed("schema", f"missing: {listed(missing)}", advice)
-    if extra:
-        advice = "Watcher did not make this, and a migration may be in its way: drop it if it is not needed."
-        yield warning("schema", f"added: {listed(extra)}", advice)
-    if not missing and not extra:
-        yield ok(
-            "schema", f"{len(wanted):,} columns, constraints and indexes are as the migrations make them"
-        )
-
-
-def _table(line: str) -> str:
-    return line.split(" ")[1].partition(".")[0]
 
 
 def _size(facts: DatabaseFacts) -> Finding:

@@ -85,9 +85,15 @@ INNER JOIN pg_class AS v ON v.oid = to_regclass('schema_version') AND v.relnames
 ORDER BY bytes DESC, name;
 
 -- name: objects
--- The schema in lines, each by its name; also what `migrations/schema.txt` is made of.
-WITH tables AS (
-    SELECT c.oid, c.relname
+-- The schema in lines, and what is behind a name; also what `migrations/schema.txt` is made of. PostgreSQL takes a lock on the
+-- table to write an index or a constraint down, so that of tables which somebody holds, or waits to hold, the names
+-- have to do.
+WITH tables AS MATERIALIZED (
+    SELECT c.oid, c.relname, NOT EXISTS (
+            SELECT FROM pg_locks AS l
+            INNER JOIN pg_database AS d ON d.oid = l.database AND d.datname = current_database()
+            WHERE l.relation = c.oid AND l.mode = 'AccessExclusiveLock' AND l.pid <> pg_backend_pid()
+        ) AS at_hand
     FROM pg_class AS c
     INNER JOIN pg_class AS v ON v.oid = to_regclass('schema_version') AND v.relnamespace = c.relnamespace
     WHERE c.relkind IN ('r', 'p')
@@ -95,15 +101,18 @@ WITH tables AS (
 SELECT format(
         'column %s.%s %s%s', t.relname, a.attname, format_type(a.atttypid, a.atttypmod),
         CASE WHEN a.attnotnull THEN ' not null' ELSE '' END
-    ) AS line
+    ) AS name, '' AS definition
 FROM tables AS t
 INNER JOIN pg_attribute AS a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
 UNION ALL
-SELECT format('constraint %s.%s', t.relname, k.conname)
+SELECT format('constraint %s.%s', t.relname, k.conname), CASE WHEN t.at_hand THEN pg_get_constraintdef(k.oid) END
 FROM tables AS t
 INNER JOIN pg_constraint AS k ON k.conrelid = t.oid AND k.contype <> 'n'
 UNION ALL
-SELECT format('index %s.%s', t.relname, c.relname)
+SELECT format('index %s.%s', t.relname, c.relname),
+    CASE WHEN t.at_hand THEN
+        CASE WHEN i.indisunique THEN 'UNIQUE ' ELSE '' END || substring(pg_get_indexdef(c.oid) FROM ' (USING .*)$')
+    END
 FROM tables AS t
 INNER JOIN pg_index AS i ON i.indrelid = t.oid
 INNER JOIN pg_class AS c ON c.oid = i.indexrelid;
