@@ -11,6 +11,7 @@ from tests.conftest import FAST, directory_for_all
 from tests.contract.world import at, declaration, started, succeeded
 from tests.integration.test_sql import STATEMENTS
 from watcher.adapters.embedded import EmbeddedPostgres
+from watcher.adapters.postgres.exams import SQL, expected_objects
 from watcher.adapters.postgres.migrate import migrate
 from watcher.domain.execution import End, Record
 from watcher.domain.executions import Ended, ExecutionFilter, Started, Status
@@ -41,6 +42,13 @@ async def test_every_statement_fits_the_schema(old: str) -> None:
     for query in STATEMENTS.values():
         await connection.prepare(query.sql)
     await connection.close()
+
+
+async def test_the_schema_is_told_in_the_same_words(old: str) -> None:
+    connection = await asyncpg.connect(old)
+    found = {each["name"]: each["definition"] for each in await connection.fetch(SQL["objects"].sql)}
+    await connection.close()
+    assert found == expected_objects()
 
 
 async def test_a_run_begins_ends_and_is_found(old: str) -> None:

@@ -1,11 +1,11 @@
 """What a look into the database finds, and what that means."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Protocol
 
-from watcher.domain import diagnosis_replica
+from watcher.domain import diagnosis_replica, diagnosis_schema, diagnosis_tables
 from watcher.domain.diagnosis import (
     Finding,
     bytes_in_words,
@@ -16,6 +16,8 @@ from watcher.domain.diagnosis import (
     warning,
 )
 from watcher.domain.diagnosis_replica import ReplicaFacts
+from watcher.domain.diagnosis_schema import Objects
+from watcher.domain.diagnosis_tables import IndexFacts, TableFacts
 
 OLDEST, NEWEST = 15, 18
 """The versions of PostgreSQL that Watcher is tested with."""
@@ -31,32 +33,7 @@ LONG_SECONDS, TOO_LONG_SECONDS = 300.0, 3_600.0
 """Of a transaction: nothing that Watcher does takes so long, and no vacuum removes what it may still see."""
 
 WAIT_SECONDS = 1.0
-UNUSED_BYTES = 10 * 2**20
-UNUSED_FOR = timedelta(days=7)
-DEAD_ROWS, DEAD_SHARE = 10_000, 0.3
 MANY_JUDGEMENTS = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class TableFacts:
-    """A table with its indexes; rows as the statistics count them."""
-
-    name: str
-    bytes: int
-    live: int
-    dead: int
-
-
-@dataclass(frozen=True, slots=True)
-class IndexFacts:
-    """An index; `is_rule` where it keeps something unique and so has a use without being read."""
-
-    name: str
-    table_name: str
-    bytes: int
-    scans: int
-    valid: bool
-    is_rule: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +69,9 @@ class WorkFacts:
 class DatabaseFacts:
     """What a look into the database found. `usable` is how many connections it admits, `own` those of Watchers.
 
-    `skew_seconds` is how far its clock is ahead of this machine's. `objects` and `expected` are the lines of its schema
-    and of the one that the migrations make. `unsafe` are settings with which it may lose what it has acknowledged.
-    `work` is None where somebody holds the tables that tell of it.
+    `skew_seconds` is how far its clock is ahead of this machine's. `objects` and `expected` are its schema and
+    the one that the migrations make. `unsafe` are settings with which it may lose what it has acknowledged.
+    `work` is None where somebody holds the tables that tell of it, `counted_since` where the statistics were never reset.
     """
 
     version: str
@@ -114,8 +91,8 @@ class DatabaseFacts:
     waits: Sequence[WaitFacts]
     tables: Sequence[TableFacts]
     indexes: Sequence[IndexFacts]
-    objects: Collection[str]
-    expected: Collection[str]
+    objects: Objects
+    expected: Objects
     work: WorkFacts | None
     replica: ReplicaFacts | str | None
 
@@ -139,11 +116,9 @@ def judged(facts: DatabaseFacts, now: datetime) -> Iterator[Finding]:
     yield _clock(facts)
     yield _connections(facts)
     yield _durability(facts)
-    yield from drift(facts.objects, facts.expected)
-    yield _invalid(facts.indexes)
-    yield _unused(facts, now)
-    yield _sizes(facts)
-    yield _bloat(facts.tables)
+    yield from diagnosis_schema.judged(facts.objects, facts.expected)
+    yield from diagnosis_tables.judged(facts.tables, facts.indexes, facts.counted_since, now)
+    yield _size(facts)
     yield _transactions(facts.transactions)
     yield _waits(facts.waits)
     yield _work(facts.work)
@@ -190,71 +165,9 @@ def _durability(facts: DatabaseFacts) -> Finding:
     return warning("durability", told, "Switch it on: Watcher promises that what it acknowledged is kept.")
 
 
-def drift(objects: Collection[str], expected: Collection[str]) -> Iterator[Finding]:
-    """What the schema lacks of what the migrations make, and what of its tables has been added."""
-    found, wanted = set(objects), set(expected)
-    ours = {_table(line) for line in wanted}
-    missing = sorted(wanted - found)
-    extra = sorted(line for line in found - wanted if _table(line) in ours)
-    if missing:
-        advice = "Somebody changed the schema by hand: make again what is missing, as the migrations do."
-        yield failed("schema", f"missing: {listed(missing)}", advice)
-    if extra:
-        advice = "Watcher did not make this, and a migration may be in its way: drop it if it is not needed."
-        yield warning("schema", f"added: {listed(extra)}", advice)
-    if not missing and not extra:
-        yield ok(
-            "schema", f"{len(wanted):,} columns, constraints and indexes are as the migrations make them"
-        )
-
-
-def _table(line: str) -> str:
-    return line.split(" ")[1].partition(".")[0]
-
-
-def _invalid(indexes: Sequence[IndexFacts]) -> Finding:
-    invalid = sorted(index.name for index in indexes if not index.valid)
-    if not invalid:
-        return ok("indexes", f"all {len(indexes):,} are valid")
-    return failed(
-        "indexes",
-        f"invalid: {listed(invalid)}",
-        f"REINDEX INDEX CONCURRENTLY {invalid[0]}, and likewise each.",
-    )
-
-
-def _unused(facts: DatabaseFacts, now: datetime) -> Finding:
-    if facts.counted_since is not None and facts.counted_since > now - UNUSED_FOR:
-        return ok("unused indexes", "the statistics are too young to tell")
-    unused = [
-        f"{index.name} ({bytes_in_words(index.bytes)})"
-        for index in facts.indexes
-        if index.scans == 0 and not index.is_rule and index.bytes >= UNUSED_BYTES
-    ]
-    if not unused:
-        return ok("unused indexes", "none that is large")
-    advice = (
-        "Nothing read them since the statistics began; keep those of Watcher, a question may need them yet."
-    )
-    return warning("unused indexes", listed(unused), advice)
-
-
-def _sizes(facts: DatabaseFacts) -> Finding:
+def _size(facts: DatabaseFacts) -> Finding:
     largest = listed([f"{table.name} {bytes_in_words(table.bytes)}" for table in facts.tables[:5]])
     return ok("size", f"{bytes_in_words(facts.bytes)}; the largest tables: {largest}")
-
-
-def _bloat(tables: Sequence[TableFacts]) -> Finding:
-    bloated = [
-        table
-        for table in tables
-        if table.dead >= DEAD_ROWS and table.dead >= DEAD_SHARE * (table.live + table.dead)
-    ]
-    if not bloated:
-        return ok("dead rows", f"{sum(table.dead for table in tables):,}")
-    told = listed([f"{table.name}: {table.dead:,} beside {table.live:,} live" for table in bloated])
-    advice = f"VACUUM (ANALYZE) {bloated[0].name}; if they come back, look for long transactions, and at autovacuum."
-    return warning("dead rows", told, advice)
 
 
 def _transactions(transactions: Sequence[TransactionFacts]) -> Finding:

@@ -8,20 +8,26 @@ from watcher.adapters.postgres.schema import migrations
 from watcher.domain.clock import Clock
 from watcher.domain.diagnosis_database import (
     DatabaseFacts,
-    IndexFacts,
-    TableFacts,
     TransactionFacts,
     WaitFacts,
     WorkFacts,
 )
+from watcher.domain.diagnosis_schema import Objects
+from watcher.domain.diagnosis_tables import IndexFacts, TableFacts
 from watcher.domain.errors import Unavailable
 
 SQL = load("diagnosis")
 
 
-def expected_objects() -> frozenset[str]:
-    """The lines of the schema that the migrations make; a test keeps the file true."""
-    return frozenset((migrations() / "schema.txt").read_text().splitlines())
+def expected_objects() -> Objects:
+    """The schema that the migrations make; a test keeps the file true."""
+    return dict(map(_parted, (migrations() / "schema.txt").read_text().splitlines()))
+
+
+def _parted(line: str) -> tuple[str, str]:
+    """The name of an object, and what stands behind it."""
+    kind, name, definition = line.split(" ", 2)
+    return (line, "") if kind == "column" else (f"{kind} {name}", definition)
 
 
 class PostgresExams:
@@ -52,7 +58,7 @@ class PostgresExams:
             waits=[WaitFacts(**each) for each in await rows(SQL["waits"])],
             tables=[TableFacts(**each) for each in await rows(SQL["tables"])],
             indexes=[IndexFacts(**each) for each in await rows(SQL["indexes"])],
-            objects=frozenset(each["line"] for each in await rows(SQL["objects"])),
+            objects={each["name"]: each["definition"] for each in await rows(SQL["objects"])},
             expected=expected_objects(),
             **server,
             **dict(await row(SQL["connections"]) or {}),
