@@ -1,11 +1,14 @@
 """Which workers are alive: each says so now and again, as long as it is connected to its broker."""
 
 import logging
+import os
+from math import inf
+from secrets import token_hex
 from time import time
 from typing import Any
 
 from celery import bootsteps
-from celery.utils.nodenames import default_nodename
+from celery.utils.nodenames import gethostname, nodename, nodesplit
 from redis import ConnectionPool, Redis
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
@@ -19,22 +22,32 @@ WORKERS = "watcher:workers"
 PULSE_SECONDS = 5.0
 ALIVE_SECONDS = 20.0
 FORGOTTEN_SECONDS = 86_400.0
+MOST_REMEMBERED = 1_000
+"""Workers of which Redis keeps when they spoke, however many were killed and begun anew."""
+
 PATIENCE_SECONDS = 5.0
 SILENT_SECONDS = 60.0
 """After which a worker that could speak to its broker is taken for hung."""
 
 
-def silent(broker_url: str) -> float | None:
-    """For how many seconds this host's worker has said nothing, if that is too long.
+def node() -> str:
+    """A name for the worker of this process that no other has: not on its host, not in another container as process 1."""
+    return nodename(f"watcher-{os.getpid()}-{token_hex(4)}", gethostname())
 
-    None where it spoke, and where nobody can tell, for its broker is away: a worker that waits for that is well.
+
+def silent(broker_url: str) -> float | None:
+    """For how many seconds all workers of this host have said nothing, if that is too long; infinite if none ever spoke.
+
+    None where one spoke, and where nobody can tell, for the broker is away: a worker that waits for that is well.
     """
     with Redis.from_url(url_of_client(broker_url), socket_timeout=2, socket_connect_timeout=2) as redis:
         try:
-            spoke = redis.zscore(WORKERS, default_nodename(""))
+            found = redis.zrange(WORKERS, 0, -1, withscores=True)
         except (RedisError, OSError):
             return None
-    quiet = time() - (spoke or 0.0)
+    here = gethostname()
+    spoke = [at for name, at in found if nodesplit(name.decode())[1] == here]
+    quiet = time() - max(spoke, default=-inf)
     return quiet if quiet > SILENT_SECONDS else None
 
 
@@ -87,6 +100,7 @@ class Presence(bootsteps.StartStopStep):
         try:
             self._tell("ZADD", WORKERS, now, self._name)
             self._tell("ZREMRANGEBYSCORE", WORKERS, 0, now - FORGOTTEN_SECONDS)
+            self._tell("ZREMRANGEBYRANK", WORKERS, 0, -MOST_REMEMBERED - 1)
         except ResponseError as error:
             log.info("This worker could not say that it lives: %s", error)
 

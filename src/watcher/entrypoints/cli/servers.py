@@ -101,16 +101,20 @@ def worker(
     database_url: DatabaseUrl = None,
     ping: Annotated[
         bool,
-        typer.Option("--ping", help="Only say, by the exit code, whether the worker of this host is alive."),
+        typer.Option("--ping", help="Only say, by the exit code, whether a worker of this host is alive."),
     ] = False,
 ) -> None:
     """Do the background work that a broker holds. Start as many as you like, wherever you like."""
     settings = settings_with(worker_concurrency=concurrency, database_url=database_url)
     require_broker(settings)
-    from watcher.entrypoints.worker.program import lives, work
+    from watcher.entrypoints.worker.program import stillness, work
 
     if ping:
-        raise typer.Exit(0 if lives(settings) else 1)
+        reason = stillness(settings)
+        if reason is not None:
+            logs.begin(settings)
+            tell(settings, reason)
+        raise typer.Exit(0 if reason is None else 1)
     require_database(settings, database_url)
 
     raise typer.Exit(work(settings))

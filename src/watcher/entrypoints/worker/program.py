@@ -4,6 +4,7 @@ import logging
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from math import isinf
 from typing import Any
 
 from celery import Celery
@@ -11,7 +12,7 @@ from celery.signals import worker_process_shutdown, worker_shutdown
 
 from watcher.adapters.bus.application import application
 from watcher.adapters.bus.connection import is_redis
-from watcher.adapters.bus.presence import Presence, silent
+from watcher.adapters.bus.presence import SILENT_SECONDS, Presence, node, silent
 from watcher.bus import broker
 from watcher.container import Container
 from watcher.domain.jobs import JOBS, Job, Terms
@@ -53,6 +54,7 @@ def work(
 
         observe_processes(settings)
     worker = app.Worker(
+        hostname=node(),
         concurrency=settings.worker_concurrency,
         loglevel=settings.log_level.upper(),
         queues=[queue.value for queue in Queue],
@@ -64,9 +66,14 @@ def work(
     return int(worker.exitcode or 0)
 
 
-def lives(settings: Settings) -> bool:
-    """Whether this host's worker does; true where nobody can tell, beside brokers other than Redis say."""
-    return not is_redis(broker(settings)) or silent(broker(settings)) is None
+def stillness(settings: Settings) -> str | None:
+    """What speaks against a worker of this host being alive; None where nobody can tell, beside brokers other than Redis say."""
+    quiet = silent(broker(settings)) if is_redis(broker(settings)) else None
+    if quiet is None:
+        return None
+    if isinf(quiet):
+        return "Redis has not heard from any worker of this host: none has connected to it under this host's name."
+    return f"Redis has heard from no worker of this host for {quiet:.0f} s, of {SILENT_SECONDS:.0f} allowed."
 
 
 def beat(settings: Settings) -> None:
