@@ -75,13 +75,13 @@ def request(method: str, path: str, *lines: str, body: bytes = b"", version: str
 
 
 @contextmanager
-def held(dsn: str) -> Iterator[Callable[[], None]]:
-    """Nobody can read pipelines in the block, until what it gives is called."""
+def held(dsn: str, lock: str = "pipeline IN ACCESS EXCLUSIVE MODE") -> Iterator[Callable[[], None]]:
+    """Nobody can read pipelines in the block, or what else the lock is of, until what it gives is called."""
     with asyncio.Runner() as runner:
         connection = runner.run(asyncpg.connect(dsn))
         try:
             runner.run(connection.execute("BEGIN"))
-            runner.run(connection.execute("LOCK TABLE pipeline IN ACCESS EXCLUSIVE MODE"))
+            runner.run(connection.execute(f"LOCK TABLE {lock}"))
             yield partial(_release, runner, connection)
         finally:
             runner.run(connection.close())

@@ -13,6 +13,7 @@ import pytest
 from tests.broker import private_broker
 from tests.integration.conftest import Serve
 from tests.integration.programs import Program, free_port, until
+from tests.integration.raw import held
 from tests.integration.wire import Wire, answer
 from tests.server import Server
 from watcher.adapters.prometheus.directory import VARIABLE, numbers_kept
@@ -116,12 +117,29 @@ def test_what_is_known_of_the_whole_is_told(wire: Wire) -> None:
     found = numbers(wire.client)
     assert found["watcher_database_up", ""] == 1
     assert found["watcher_pending_judgements", ""] == 0
-    assert found["watcher_pool_connections", 'state="busy"'] >= 0
     assert found["watcher_pool_connections", 'state="idle"'] >= 1
-    assert found["watcher_queue_depth", 'queue="in process"'] >= 0
     jobs = {key for name, key in found if name == "watcher_job_runs_last_hour"}
     assert jobs <= {f'job="{job}"' for job in Job}
     assert jobs
+
+
+DEPTH = "watcher_queue_depth", 'queue="in process"'
+BUSY = "watcher_pool_connections", 'state="busy"'
+
+
+def test_jobs_that_wait_and_connections_that_work_are_counted_while_they_do(
+    wire: Wire, measured_database: str
+) -> None:
+    """Of three jobs of one kind the first waits for a lock, on a connection, and two in the queue."""
+    until(lambda: numbers(wire.client)[DEPTH] == 0, SECONDS, "an empty queue")
+    with held(measured_database, "timeliness_pipeline_execution_log IN SHARE MODE"):
+        for minutes in (1_001, 1_002, 1_003):
+            answer(wire.post("/timeliness", {"lookback_minutes": minutes}), 200)
+        until(lambda: numbers(wire.client)[BUSY] >= 1, SECONDS, "a job that works")
+        depth = numbers(wire.client)[DEPTH]
+        assert depth in {2, 3}  # another, where the schedule has just announced the same
+    until(lambda: numbers(wire.client)[DEPTH] == 0, SECONDS, "an empty queue")
+    until(lambda: numbers(wire.client)[BUSY] == 0, SECONDS, "connections that rest")
 
 
 def test_with_a_broker_queues_and_workers_are_those_of_the_broker(serve: Serve, fresh_database: str) -> None:
