@@ -101,7 +101,7 @@ def test_every_command_is_one_of_the_program() -> None:
     run = [*filter(None, started), *(each["args"] for each in containers().values())]
     assert {words[0] for words in run} == {"api", "worker", "beat", "migrate", "cleanup"}
     probed = re.findall(r"\[(?:CMD, )?watcher, ([\w, -]+)\]", COMPOSE.read_text() + _manifests())
-    assert len(probed) == 2
+    assert len(probed) == 4
     for words in [*run, *(text.split(", ") for text in probed)]:
         require_command(words)
     assert instruction("ENTRYPOINT") == '["watcher"]'

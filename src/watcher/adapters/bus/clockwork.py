@@ -1,9 +1,14 @@
 """When a beat sends what, by a clock that may be set anew while it runs."""
 
+import logging
 from datetime import datetime, timedelta
 from typing import Any
 
 from celery.beat import Scheduler
+
+from watcher.adapters.bus.pulse import Pulse
+
+log = logging.getLogger(__name__)
 
 SET_BACK = timedelta(minutes=1)
 """A clock that is further behind what it said before was set back."""
@@ -17,7 +22,12 @@ class Clockwork(Scheduler):
 
     _before: datetime | None = None
 
+    def __init__(self, *arguments: Any, pulse: Pulse | None = None, **options: Any) -> None:
+        self._pulse = pulse
+        super().__init__(*arguments, **options)
+
     def tick(self, *arguments: Any, **options: Any) -> float:
+        self._live()
         now = self.app.now()
         if self._before is not None and now < self._before - SET_BACK:
             for entry in self.schedule.values():
@@ -25,3 +35,16 @@ class Clockwork(Scheduler):
             self._heap = None
         self._before = now
         return float(super().tick(*arguments, **options))
+
+    def _ensure_connected(self) -> Any:
+        """As Celery's, which tries for ever while the broker is away: a beat that waits for that lives."""
+
+        def trying(error: Exception, seconds: float) -> None:
+            self._live()
+            log.error("The broker does not answer: %s. It is tried again in %s s.", error, seconds)
+
+        return self.connection.ensure_connection(trying, self.app.conf.broker_connection_max_retries)
+
+    def _live(self) -> None:
+        if self._pulse is not None:
+            self._pulse.beat()

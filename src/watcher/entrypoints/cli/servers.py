@@ -121,10 +121,18 @@ def worker(
 
 
 @app.command()
-def beat() -> None:
+def beat(
+    ping: Annotated[
+        bool,
+        typer.Option("--ping", help="Only say, by the exit code, whether the beat of this host is alive."),
+    ] = False,
+) -> None:
     """Send the jobs of the schedule to a broker. Several do no harm, and one is enough."""
     settings = settings_with()
     require_broker(settings)
     from watcher.entrypoints.worker.program import beat as keep_time
+    from watcher.entrypoints.worker.program import beats
 
+    if ping:
+        raise typer.Exit(0 if beats() else 1)
     keep_time(settings)

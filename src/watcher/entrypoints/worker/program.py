@@ -4,6 +4,7 @@ import logging
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from math import isinf
 from typing import Any
 
@@ -11,8 +12,10 @@ from celery import Celery
 from celery.signals import worker_process_shutdown, worker_shutdown
 
 from watcher.adapters.bus.application import application
+from watcher.adapters.bus.clockwork import Clockwork
 from watcher.adapters.bus.connection import is_redis
 from watcher.adapters.bus.presence import SILENT_SECONDS, Presence, node, silent
+from watcher.adapters.bus.pulse import Pulse, place
 from watcher.bus import broker
 from watcher.container import Container
 from watcher.domain.jobs import JOBS, Job, Terms
@@ -80,8 +83,16 @@ def beat(settings: Settings) -> None:
     """Sends each job by its schedule, until it is told to stop."""
     _log(settings)
     app = _application(settings, JOBS)
+    scheduler: Any = partial(Clockwork, pulse=Pulse(place()))
     with _observing_beat(settings):
-        app.Beat(loglevel=settings.log_level.upper(), quiet=True, socket_timeout=10).run()
+        app.Beat(
+            loglevel=settings.log_level.upper(), quiet=True, socket_timeout=10, scheduler_cls=scheduler
+        ).run()
+
+
+def beats() -> bool:
+    """Whether this host's beat does, that is, turns."""
+    return Pulse(place()).is_felt()
 
 
 def _application(settings: Settings, terms: Mapping[Job, Terms]) -> Celery:
