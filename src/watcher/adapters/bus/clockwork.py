@@ -1,9 +1,14 @@
 """When a beat sends what, by a clock that may be set anew while it runs."""
 
+import logging
 from datetime import datetime, timedelta
 from typing import Any
 
 from celery.beat import Scheduler
+
+from watcher.adapters.bus.remedies import unavailable
+
+log = logging.getLogger(__name__)
 
 SET_BACK = timedelta(minutes=1)
 """A clock that is further behind what it said before was set back."""
@@ -16,6 +21,15 @@ class Clockwork(Scheduler):
     """
 
     _before: datetime | None = None
+
+    def _ensure_connected(self) -> Any:
+        """Celery's own says only what the system said, and neither of what nor by which setting."""
+
+        def told(error: BaseException, seconds: float) -> None:
+            away = unavailable(error)
+            log.error("%s It is tried again in %.0f s. %s", away, seconds, away.advice)
+
+        return self.connection.ensure_connection(told, self.app.conf.broker_connection_max_retries)
 
     def tick(self, *arguments: Any, **options: Any) -> float:
         now = self.app.now()
