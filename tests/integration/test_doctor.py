@@ -280,4 +280,6 @@ def test_a_broker_that_is_away_is_told_without_its_password(fresh_database: str)
     said = Said("--json", database_url=fresh_database, broker_url=url)
     assert said.code == 2
     assert said.about("broker")["verdict"] == "failed"
+    assert said.about("broker")["detail"] == "The broker is not available: nothing listens there."
+    assert said.about("broker")["advice"].startswith("Start the broker")
     assert "hidden" not in said.text + said.errors

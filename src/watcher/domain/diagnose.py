@@ -11,7 +11,7 @@ from watcher.domain.diagnosis_database import DatabaseExams, DatabaseFacts
 from watcher.domain.diagnosis_database import judged as judged_database
 from watcher.domain.diagnosis_settings import Arrangement, contradictions
 from watcher.domain.health import JudgeReadiness, Part, PartState, Signs, Vitals
-from watcher.domain.queues import Limits
+from watcher.domain.queues import BrokerUnavailable, Limits
 
 ADVICE = {
     "database": "See that PostgreSQL runs, and that WATCHER_DATABASE_URL names it, and WATCHER_POOLER_URL where that is set.",
@@ -21,7 +21,7 @@ ADVICE = {
     "beat": "Run `watcher beat` and `watcher worker`; without a broker, `watcher api` or `watcher up`.",
     "sweep": "See in the logs of workers or servers what became of check_timeliness.",
 }
-"""By part of the readiness, where the store itself says nothing better."""
+"""By part of the readiness, where store or broker itself says nothing better."""
 
 NOT_STARTED = "nothing was started on this database yet: no tick, no sweep, no run"
 """Of a beat and a sweep right after the first migration."""
@@ -48,14 +48,19 @@ class Diagnose:
         now = self.clock.now()
         signs = await self.vitals.read(now)
         broker = await self.broker.examined()
-        away = [broker] if isinstance(broker, str) else []
+        away = [str(broker)] if isinstance(broker, BrokerUnavailable) else []
+        advice: dict[str, str | None] = dict.fromkeys(("database", "migrations"), signs.advice)
+        if isinstance(broker, BrokerUnavailable):
+            advice["broker"] = broker.advice
         there = signs.away is None and signs.outdated is None
         facts = await self.database.examined() if there else None
         parts = self.judge(signs, away).parts
         findings = [ok(topic, version) for topic, version in self.versions]
         fresh = isinstance(facts, DatabaseFacts) and _is_fresh(signs, facts)
         findings += [
-            ok(name, NOT_STARTED) if fresh and name in {"beat", "sweep"} else _part(name, part, signs.advice)
+            ok(name, NOT_STARTED)
+            if fresh and name in {"beat", "sweep"}
+            else _part(name, part, advice.get(name))
             for name, part in parts.items()
             if part.state is not PartState.UNKNOWN
         ]
@@ -81,8 +86,7 @@ def _part(name: str, part: Part, advice: str | None) -> Finding:
     detail = f"{part.detail or 'is there'}{when}" if part.detail or not when else when.strip()
     match part.state:
         case PartState.FAILED:
-            of_store = advice if name in {"database", "migrations"} else None
-            return failed(name, detail, of_store or ADVICE[name])
+            return failed(name, detail, advice or ADVICE[name])
         case PartState.OK | PartState.NONE:
             return ok(name, detail)
         case PartState.LATE | PartState.WAITING | PartState.UNKNOWN:

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from watcher.domain.diagnosis import Finding, failed, listed, milliseconds, ok, warning
 from watcher.domain.diagnosis_database import SLOW_SECONDS
-from watcher.domain.queues import Backlog, Limits, QueueState
+from watcher.domain.queues import Backlog, BrokerUnavailable, Limits, QueueState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +23,7 @@ class BrokerFacts:
 class BrokerExams(Protocol):
     """Looks into the broker for a person; reads only, and never for long."""
 
-    async def examined(self) -> BrokerFacts | str | None:
+    async def examined(self) -> BrokerFacts | BrokerUnavailable | None:
         """The facts, why they cannot be had, or None where there is no broker."""
         ...
 

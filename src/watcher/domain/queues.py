@@ -1,7 +1,7 @@
 """What waits in the queues of the bus, and when that is too much."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
@@ -14,9 +14,13 @@ from watcher.domain.jobs import Job, Jobs
 
 @dataclass(unsafe_hash=True)
 class BrokerUnavailable(Unavailable):
-    """The broker of background work did not answer in time, or is not there."""
+    """The broker of background work did not answer in time, or is not there.
+
+    `advice` is what whoever runs Watcher can do about it; clients are not told.
+    """
 
     reason: str
+    advice: str | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         return f"The broker is not available: {self.reason}."

@@ -13,6 +13,7 @@ from kombu import Connection
 
 from watcher import traced
 from watcher.adapters.bus.application import EXPIRY_SECONDS, task_name
+from watcher.adapters.bus.remedies import unavailable
 from watcher.domain.jobs import Job
 from watcher.domain.queues import Queue
 
@@ -130,7 +131,9 @@ class CeleryJobs:
             self._waiting[announcement] = context or self._waiting.get(announcement)
         if self._gone_since is None:
             self._gone_since = monotonic()
-            log.warning("Announcements wait for the broker, which is not available: %s", type(error).__name__)
+            log.warning(
+                "Announcements wait for the broker, which is not available: %s", unavailable(error).reason
+            )
 
     def _back(self) -> None:
         if self._gone_since is not None:

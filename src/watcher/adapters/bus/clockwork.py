@@ -7,6 +7,7 @@ from typing import Any
 from celery.beat import Scheduler
 
 from watcher.adapters.bus.pulse import Pulse
+from watcher.adapters.bus.remedies import unavailable
 
 log = logging.getLogger(__name__)
 
@@ -37,11 +38,15 @@ class Clockwork(Scheduler):
         return float(super().tick(*arguments, **options))
 
     def _ensure_connected(self) -> Any:
-        """As Celery's, which tries for ever while the broker is away: a beat that waits for that lives."""
+        """As Celery's, which tries for ever while the broker is away: a beat that waits for that lives.
 
-        def trying(error: Exception, seconds: float) -> None:
+        Celery's own says only what the system said, and neither of what nor by which setting.
+        """
+
+        def trying(error: BaseException, seconds: float) -> None:
             self._live()
-            log.error("The broker does not answer: %s. It is tried again in %s s.", error, seconds)
+            away = unavailable(error)
+            log.error("%s It is tried again in %.0f s. %s", away, seconds, away.advice)
 
         return self.connection.ensure_connection(trying, self.app.conf.broker_connection_max_retries)
 

@@ -10,7 +10,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from watcher.domain.queues import BrokerUnavailable
+from watcher.adapters.bus.remedies import unavailable
 
 SECONDS = 2.0
 """For all that is asked at once."""
@@ -55,4 +55,4 @@ async def answering() -> AsyncIterator[None]:
         async with asyncio.timeout(SECONDS):
             yield
     except (RedisError, OSError, TimeoutError) as error:
-        raise BrokerUnavailable(type(error).__name__) from error
+        raise unavailable(error) from error

@@ -7,6 +7,7 @@ from typing import Any
 
 from celery import Celery
 
+from watcher.adapters.bus.remedies import unavailable
 from watcher.domain.queues import Backlog, BrokerUnavailable, Queue
 
 SECONDS = 5.0
@@ -43,7 +44,7 @@ class DeclaredQueues:
             async with asyncio.timeout(SECONDS):
                 return await asyncio.to_thread(self._declared)
         except Exception as error:
-            raise BrokerUnavailable(type(error).__name__) from error
+            raise unavailable(error) from error
 
     def _declared(self) -> Mapping[str, int]:
         with self._app.connection_for_read() as connection:

@@ -19,7 +19,7 @@ class RedisExams:
     def __init__(self, redis: Redis, queues: RedisQueues, clock: Clock) -> None:
         self._redis, self._queues, self._clock = redis, queues, clock
 
-    async def examined(self) -> BrokerFacts | str:
+    async def examined(self) -> BrokerFacts | BrokerUnavailable:
         try:
             async with answering():
                 await self._redis.ping()
@@ -30,7 +30,7 @@ class RedisExams:
                 configured = await self._configured()
             backlog = await self._queues.backlog(self._clock.now())
         except BrokerUnavailable as error:
-            return str(error)
+            return error
         return BrokerFacts(
             version=_version(info),
             answer_seconds=seconds,
@@ -58,12 +58,12 @@ class DeclaredExams:
     def __init__(self, queues: DeclaredQueues, clock: Clock) -> None:
         self._queues, self._clock = queues, clock
 
-    async def examined(self) -> BrokerFacts | str:
+    async def examined(self) -> BrokerFacts | BrokerUnavailable:
         began = perf_counter()
         try:
             backlog = await self._queues.backlog(self._clock.now())
         except BrokerUnavailable as error:
-            return str(error)
+            return error
         return BrokerFacts(
             version=None, answer_seconds=perf_counter() - began, eviction=None, appends=None, backlog=backlog
         )

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from watcher.entrypoints.cli.beginning import lacking, of_the_broker, of_the_database
 from watcher.entrypoints.cli.program import app
 from watcher.entrypoints.cli.terms import (
     DatabaseUrl,
@@ -16,6 +17,7 @@ from watcher.entrypoints.cli.terms import (
     settings_with,
     tell,
 )
+from watcher.settings import Settings
 from watcher.telemetry import logs
 
 Host = Annotated[str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")]
@@ -82,6 +84,7 @@ def api(
         if "watcher migrate" in obstacle:
             raise failed(obstacle)
         tell(settings, f"Requests are answered 503 until this changes: {obstacle}")
+    _warn_of_the_broker(settings, "Background work waits until this changes")
 
     def listening() -> None:
         tell(settings, f"Watcher listens on {url(settings)}, its API is described at {url(settings)}/docs")
@@ -116,6 +119,9 @@ def worker(
             tell(settings, reason)
         raise typer.Exit(0 if reason is None else 1)
     require_database(settings, database_url)
+    logs.begin(settings)
+    for obstacle in lacking(settings, of_the_database, "database"):
+        tell(settings, f"Jobs wait until this changes: {obstacle}")
 
     raise typer.Exit(work(settings))
 
@@ -135,4 +141,11 @@ def beat(
 
     if ping:
         raise typer.Exit(0 if beats() else 1)
+    logs.begin(settings)
+    _warn_of_the_broker(settings, "Nothing of the schedule is sent until this changes")
     keep_time(settings)
+
+
+def _warn_of_the_broker(settings: Settings, meaning: str) -> None:
+    for obstacle in lacking(settings, of_the_broker, "broker"):
+        tell(settings, f"{meaning}: {obstacle} See WATCHER_BROKER_URL.")

@@ -7,7 +7,7 @@ from time import monotonic
 from typing import Any
 
 from celery import Celery, Task
-from celery.exceptions import SoftTimeLimitExceeded
+from celery.exceptions import Ignore, SoftTimeLimitExceeded
 
 from watcher.adapters.bus.application import SENT_AT, task_name
 from watcher.bus import Background
@@ -80,7 +80,8 @@ def _perform(task: Task[Any, Any], runtime: Runtime, delivery: Delivery) -> None
             log.error("%s is given up: it ended its process too often; a sweep will begin anew", job)
             failed = True
         if performed is Performed.TAKEN_BY_ANOTHER:
-            return
+            log.info("%s is not done here: another worker or server took its tick", job)
+            raise Ignore
     runtime.run(lambda background: _measured(background, job, monotonic() - began, failed))
 
 
