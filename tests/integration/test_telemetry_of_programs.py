@@ -72,7 +72,7 @@ def test_a_request_to_watcher_up_is_one_trace_to_the_end_of_its_job(data: Path, 
             return [span.parent for span in spans if span.trace == request.trace]
 
         until(lambda: jobs() != [], SECONDS, "the job")
-        assert jobs() == [request.identity]
+        assert set(jobs()) == {request.identity}  # it may go on with what another left to it
         until(lambda: request.trace in traces(up), SECONDS, "a line of the log")
         until(
             lambda: (
