@@ -3,7 +3,7 @@
 import json
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -17,6 +17,8 @@ from tests.integration.wire import Json, Wire
 from tests.server import Server
 
 SECONDS = 30.0
+LONGEST_DELAY = 2.0
+ATTEMPTS = 3
 TOKEN = "secret-of-logfire"  # noqa: S105 (of a server that lives as long as a test)
 OFTEN = {"OTEL_BSP_SCHEDULE_DELAY": "200", "OTEL_METRIC_EXPORT_INTERVAL": "500"}
 
@@ -188,6 +190,32 @@ def endpoints() -> Iterator[dict[str, str]]:
 def test_a_dead_endpoint_delays_the_end_of_api_and_worker_by_two_seconds_at_most(
     endpoints: dict[str, str], dsn: str, broker: Broker, tmp_path: Path
 ) -> None:
+    def delays(attempt: int) -> list[float]:
+        return _delays(endpoints, dsn, broker, tmp_path / f"{attempt}")
+
+    assert max(least(delays)) < LONGEST_DELAY
+
+
+def least(delays: Callable[[int], Sequence[float]]) -> Sequence[float]:
+    """The least of each delay: what the rest of the machine adds is not there each time, what an endpoint adds is."""
+    found = delays(0)
+    for attempt in range(1, ATTEMPTS):
+        if max(found) < LONGEST_DELAY:
+            break
+        found = [min(pair) for pair in zip(found, delays(attempt), strict=True)]
+    return found
+
+
+def delayed(programs: Mapping[str, Program]) -> float:
+    """By how many seconds those with an endpoint that is away end later than the one without."""
+    seconds = {name: ending(running) for name, running in programs.items()}
+    for running in programs.values():
+        assert "Traceback" not in running.log, running.log
+    return max(seconds.values()) - seconds["none"]
+
+
+def _delays(endpoints: dict[str, str], dsn: str, broker: Broker, directory: Path) -> list[float]:
+    directory.mkdir()
     with ExitStack() as stack:
         apis, workers = {}, {}
         for name, url in endpoints.items():
@@ -195,7 +223,7 @@ def test_a_dead_endpoint_delays_the_end_of_api_and_worker_by_two_seconds_at_most
                 patch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", url)
                 apis[name] = stack.enter_context(
                     program(
-                        tmp_path / f"api-{name}",
+                        directory / f"api-{name}",
                         "api",
                         database_url=dsn,
                         workers="1",
@@ -204,7 +232,7 @@ def test_a_dead_endpoint_delays_the_end_of_api_and_worker_by_two_seconds_at_most
                 )
                 workers[name] = stack.enter_context(
                     program(
-                        tmp_path / f"worker-{name}",
+                        directory / f"worker-{name}",
                         "worker",
                         database_url=dsn,
                         broker_url=broker.url,
@@ -216,12 +244,7 @@ def test_a_dead_endpoint_delays_the_end_of_api_and_worker_by_two_seconds_at_most
             with apis[name].client() as client:
                 Wire(client, dsn).pipeline("orders")
             until(lambda log=workers[name]: " ready." in log.log, 60, "the worker")  # type: ignore[misc]
-        for programs in (apis, workers):
-            seconds = {name: ending(running) for name, running in programs.items()}
-            # Twice, for on a machine that is busy each takes what the others leave to it.
-            assert max(seconds["dead"], seconds["deaf"]) < 2 * seconds["none"] + 2, seconds
-            for running in programs.values():
-                assert "Traceback" not in running.log, running.log
+        return [delayed(programs) for programs in (apis, workers)]
 
 
 def ending(running: Program) -> float:

