@@ -88,11 +88,6 @@ def task_name(job: Job) -> str:
     return PREFIX + job
 
 
-def job_named(task: str) -> Job:
-    """Raises `ValueError` for a task that is none of ours."""
-    return Job(task.removeprefix(PREFIX))
-
-
 @before_task_publish.connect
 def _stamped(headers: dict[str, Any] | None = None, **_: Any) -> None:
     """A retry keeps the time at which its message was first sent."""
