@@ -16,6 +16,8 @@ import psutil
 READY_SECONDS = 90.0
 STOP_SECONDS = 20.0
 POLL_SECONDS = 0.02
+LAST_WORDS = 4_000
+"""So many characters of its log say what a program did last."""
 
 
 def free_port() -> int:
@@ -58,7 +60,7 @@ class Program:
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=subprocess.STDOUT,
-                env=inherited | settings | {"WATCHER_PORT": str(port)},
+                env=inherited | settings | {"WATCHER_PORT": str(port), "PYTHONFAULTHANDLER": "1"},
                 cwd=log.parent,
             )
 
@@ -81,11 +83,21 @@ class Program:
         until(self.ready, seconds, f"{self.url} is ready")
 
     def exit_code(self, seconds: float = STOP_SECONDS) -> int:
-        """How it ended; fails when it does not end in time."""
+        """How it ended; fails when it does not end in time, with where each of its threads was."""
         try:
             return self.process.wait(seconds)
         except subprocess.TimeoutExpired:
-            raise AssertionError(f"still running after {seconds:.0f} s:\n{self.log}") from None
+            said = self.log[-LAST_WORDS:]
+            raise AssertionError(f"still running after {seconds:.0f} s:\n{said}\n{self._places()}") from None
+
+    def _places(self) -> str:
+        """The stacks of all threads of all its processes, which this ends."""
+        before = len(self.log)
+        for process in reversed(self.tree()):
+            with _gone_is_fine():
+                process.send_signal(signal.SIGABRT)  # the fault handler's
+                psutil.wait_procs([process], timeout=1)
+        return self.log[before:]
 
     def stopped(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Its exit code after the signal."""

@@ -5,9 +5,10 @@ import sys
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
-from math import isinf
+from math import ceil, isinf
 from typing import Any
 
+import billiard.pool
 from celery import Celery
 from celery.signals import worker_process_shutdown, worker_shutdown
 
@@ -27,6 +28,8 @@ from watcher.telemetry import logs
 from watcher.telemetry.destination import has_destination
 
 FORMAT = "%(asctime)s %(levelname)s %(processName)s %(message)s"
+LOOK_SECONDS = 0.5
+"""How long Celery looks at each of its processes while it stops."""
 
 
 def work(
@@ -38,6 +41,7 @@ def work(
 ) -> int:
     """Runs a worker until it is told to stop; its exit code. `transport` are options of Celery's transport."""
     _log(settings)
+    _leave_soon(settings.worker_concurrency)
     app = _application(settings, terms)
     app.conf.broker_transport_options.update(transport)
     observed = has_destination(settings)
@@ -112,6 +116,17 @@ def _metered(container: Container, *, observed: bool) -> Container:
     from watcher.entrypoints.observed import metered
 
     return metered(container)
+
+
+def _leave_soon(processes: int) -> None:
+    """Has a process that ends wait for its worker to hear what it did for as long as that takes, and not for 30 s.
+
+    A worker that stops looks at one process after the other for half a second; and never at the answer to a job that
+    it had handed over, did not see begin, and so gave back to the broker, where another worker takes it.
+    """
+    seconds = LOOK_SECONDS * (processes + 2)
+    interval = billiard.pool.GUARANTEE_MESSAGE_CONSUMPTION_RETRY_INTERVAL
+    billiard.pool.GUARANTEE_MESSAGE_CONSUMPTION_RETRY_LIMIT = ceil(seconds / interval)
 
 
 def _observing_beat(settings: Settings) -> AbstractContextManager[None]:
