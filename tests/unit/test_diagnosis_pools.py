@@ -71,6 +71,11 @@ def test_a_pool_that_came_or_went_meanwhile_is_not_exhausted() -> None:
     assert len(found([], full, full)) == len(found(full, full, [])) == 1
 
 
+def test_a_migration_uses_what_it_has() -> None:
+    (finding,) = thrice(held(name("migrate", size=1), 1, 1))
+    assert finding.detail.startswith("migrate 4711@node-1: 1 of 1, 1 busy;")
+
+
 def test_who_is_exhausted_is_named_with_what_to_do() -> None:
     _, finding = thrice(
         held(name(size=1), 1, 1), held(name(size=2, pid=5), 2, 1), held(name(size=3, pid=6), 3, 3)

@@ -44,6 +44,12 @@ def test_of_a_long_host_what_tells_it_from_others_is_kept(host: str, shortened: 
     assert PoolName.made("worker", 4711, 1, host, 8).host == shortened
 
 
+def test_a_host_of_any_length_makes_a_name_that_fits() -> None:
+    made = [PoolName.made("worker", 4711, 1, "x" * length, 2) for length in range(1, 81)]
+    assert max(len(each.text) for each in made) == LONGEST
+    assert [PoolName.read(each.text) for each in made] == made
+
+
 def test_a_process_s_first_pool_needs_no_number() -> None:
     assert PoolName.made("api", 7, 1, "node", 8).text == "watcher api 7@node of 8"
     assert PoolName.made("API!", 7, 2, "node", 8).text == "watcher api- 7.2@node of 8"

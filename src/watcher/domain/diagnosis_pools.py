@@ -16,6 +16,8 @@ FEW = 6
 """Pools that are told one by one."""
 
 FULLEST = 3
+OF_ONE_USE = {"migrate"}
+"""Programs in which nobody waits for a connection that another use of them has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ class Pool:
 
     @property
     def is_exhausted(self) -> bool:
-        return min(self.busy) >= self.name.size
+        return min(self.busy) >= self.name.size and self.name.program not in OF_ONE_USE
 
     @property
     def fullness(self) -> tuple[float, float, float]:
