@@ -6,7 +6,7 @@ import pytest
 from dependency_injector import providers
 from pydantic import SecretStr
 
-from tests.contract.twins import LoopThread
+from tests.contract.twins import OwnLoop
 from tests.contract.world import EMPTYING, TABLES, StoppedClock, World
 from tests.server import execute
 from watcher.adapters.memory.jobs import MemoryJobs
@@ -82,7 +82,7 @@ def connections_in_use(container: Container) -> int:
 
 
 @pytest.fixture
-def loop() -> Iterator[LoopThread]:
-    thread = LoopThread()
-    yield thread
-    thread.close()
+def loop() -> Iterator[OwnLoop]:
+    loop = OwnLoop()
+    yield loop
+    loop.close()
