@@ -95,9 +95,9 @@ def client(watcher_url: str, _client: httpx.Client) -> httpx.Client:  # noqa: AR
 
 
 @pytest.fixture
-def wire(client: httpx.Client, database: str) -> Wire:
+def wire(client: httpx.Client, database: str, standing: Standing) -> Wire:
     """Speaks the protocol with a Watcher that knows nothing yet."""
-    return Wire(client, database)
+    return Wire(client, database, standing)
 
 
 @pytest.fixture
