@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.server import Server, name_of
+from tests.server import Server, Standing, name_of
 from watcher.adapters.embedded import EmbeddedPostgres
 from watcher.adapters.postgres.migrate import migrate
 
@@ -48,9 +48,17 @@ def template(postgres: Server) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def database(postgres: Server, template: str) -> Iterator[str]:
-    """The DSN of the migrated database that tests share, one after the other: see `emptied`."""
+    """The DSN of the migrated database that tests share, one after the other: see `EMPTYING`."""
     with postgres.database(template) as dsn:
         yield dsn
+
+
+@pytest.fixture(scope="session")
+def standing(database: str) -> Iterator[Standing]:
+    """A connection to the database that tests share."""
+    connection = Standing(database)
+    yield connection
+    connection.close()
 
 
 @pytest.fixture

@@ -1,31 +1,82 @@
 """Runs the tests in three parts side by side: `python -m tests.together [pytest's options]`.
 
-One part is what needs only a store, two are whole servers, which wait more than they work. The output of the first is
-shown as it comes, that of the others when they are over. Fails when one of them does. Where some tests are named, only those are run.
+One part is what needs only a store, and some of the tests of whole servers; those wait more than they work, and are all
+that is in the others. The output of the first is shown as it comes, that of the others when they are over. Fails when one
+of them does. Where some tests are named, only those are run.
 """
 
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 STORES = ("tests/unit", "tests/contract")
 SERVERS = Path("tests/integration")
+PARTS = 3
+SECONDS: Mapping[str, int] = {
+    "bus": 60,
+    "faults": 35,
+    "fault_suite": 50,
+    "http_alerts": 40,
+    "http_alerts_of_work": 15,
+    "http_bad_input": 20,
+    "http_departures": 15,
+    "http_errors": 20,
+    "http_keys": 50,
+    "http_limits": 20,
+    "http_lineage_bounds": 15,
+    "http_lineage_crowds": 35,
+    "image": 80,
+    "lineage_faults": 40,
+    "nycflights_demo": 30,
+    "openapi": 35,
+    "replica": 30,
+    "secrets_in_logs": 45,
+    "sql": 20,
+    "telemetry": 30,
+    "telemetry_of_programs": 30,
+    "up": 55,
+    "watching_faults": 55,
+    "worker": 55,
+}
+"""How long the longest files of tests of servers take beside others, in about; it need not be true, but is better so."""
+
+SECONDS_OF_OTHERS = 7
+SECONDS_OF_STORES = 300
 
 
-def parts() -> Sequence[Sequence[str]]:
-    """All tests, each once."""
-    files = sorted(str(file) for file in SERVERS.rglob("test_*.py"))
-    return STORES, files[::2], files[1::2]
+def parts(files: Sequence[Path]) -> Sequence[Sequence[str]]:
+    """All tests, each once, in parts that take about as long: whatever takes longest goes first to where least is."""
+    together: defaultdict[str, list[str]] = defaultdict(list)
+    for file in sorted(files):
+        together[_name(file)].append(str(file))
+    found: list[list[str]] = [[*STORES], *([] for _ in range(PARTS - 1))]
+    taken = [SECONDS_OF_STORES, *(0 for _ in range(PARTS - 1))]
+    for name in sorted(together, key=_seconds, reverse=True):
+        least = taken.index(min(taken))
+        taken[least] += _seconds(name)
+        found[least] += together[name]
+    return [sorted(part, key=lambda file: (file not in STORES, file)) for part in found]
+
+
+def _name(file: Path) -> str:
+    """What is run together: the files about SQL ask one large database, which takes seconds to fill."""
+    name = file.stem.removeprefix("test_")
+    return "sql" if name.startswith("sql_") else name
+
+
+def _seconds(name: str) -> int:
+    return SECONDS.get(name, SECONDS_OF_OTHERS)
 
 
 def main() -> int:
     command = [sys.executable, "-m", "pytest", *sys.argv[1:]]
     if any(Path(option.partition("::")[0]).exists() for option in sys.argv[1:]):
         return subprocess.run(command, check=False).returncode
-    first, *others = parts()
+    first, *others = parts([*SERVERS.rglob("test_*.py")])
     with ExitStack() as stack:
         said = [stack.enter_context(tempfile.TemporaryFile()) for _ in others]
         beside = [

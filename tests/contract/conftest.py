@@ -6,9 +6,8 @@ import pytest
 from dependency_injector import providers
 from pydantic import SecretStr
 
-from tests.contract.twins import LoopThread
+from tests.contract.twins import OwnLoop
 from tests.contract.world import EMPTYING, TABLES, StoppedClock, World
-from tests.server import execute
 from watcher.adapters.memory.jobs import MemoryJobs
 from watcher.adapters.memory.notifier import MemoryNotifier
 from watcher.container import Container, closing
@@ -26,8 +25,11 @@ def store(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def dsn(store: str, request: pytest.FixtureRequest) -> str:
-    """The database of the store; without PostgreSQL no server starts."""
-    return MEMORY if store == "memory" else str(request.getfixturevalue("database"))
+    """The database of the store, with nothing on record; without PostgreSQL no server starts."""
+    if store == "memory":
+        return MEMORY
+    request.getfixturevalue("standing").execute(";".join(EMPTYING))
+    return str(request.getfixturevalue("database"))
 
 
 @pytest.fixture
@@ -57,8 +59,6 @@ async def world(
     auto_anomaly_rules: tuple[MetricField, ...] | None,
 ) -> AsyncIterator[World]:
     """An empty record, wired by the container with its clock stopped at noon, and nobody to do its jobs."""
-    if store == "postgres":
-        await execute(dsn, *EMPTYING)
     settings = Settings(
         database_url=SecretStr(dsn),
         database_timeout=database_timeout,
@@ -82,7 +82,7 @@ def connections_in_use(container: Container) -> int:
 
 
 @pytest.fixture
-def loop() -> Iterator[LoopThread]:
-    thread = LoopThread()
-    yield thread
-    thread.close()
+def loop() -> Iterator[OwnLoop]:
+    loop = OwnLoop()
+    yield loop
+    loop.close()

@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from tests.contract import histories
 from tests.contract.conftest import connections_in_use
 from tests.contract.test_histories import lived, nth, world
-from tests.contract.twins import LoopThread, verdict
+from tests.contract.twins import OwnLoop, verdict
 from tests.contract.world import EMPTYING, NOBODY, World
 from tests.server import execute
 from watcher.domain.address import (
@@ -164,7 +164,7 @@ class AddressTwins:
 class AddressHistories(RuleBasedStateMachine):
     """One history at a time, on a record that is empty at its beginning."""
 
-    def __init__(self, loop: LoopThread, postgres: World) -> None:
+    def __init__(self, loop: OwnLoop, postgres: World) -> None:
         super().__init__()
         self.loop = loop
         self.twins = AddressTwins(world("memory", MEMORY), postgres)
@@ -222,5 +222,5 @@ class AddressHistories(RuleBasedStateMachine):
         assert connections_in_use(self.twins.postgres.container) == 0
 
 
-def test_every_history_of_addresses_means_the_same_in_both_worlds(loop: LoopThread, database: str) -> None:
+def test_every_history_of_addresses_means_the_same_in_both_worlds(loop: OwnLoop, database: str) -> None:
     lived(AddressHistories, loop, database, steps=20)

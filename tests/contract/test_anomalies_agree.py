@@ -9,7 +9,7 @@ from random import Random
 import pytest
 
 from tests.contract.test_histories import world
-from tests.contract.twins import LoopThread
+from tests.contract.twins import OwnLoop
 from tests.contract.world import EMPTYING, NOON, World, declaration
 from tests.server import execute
 from watcher.adapters.postgres.anomaly_judging import _sampled
@@ -152,7 +152,7 @@ class Telling:
 
 
 @pytest.fixture
-def there(loop: LoopThread, database: str) -> Iterator[World]:
+def there(loop: OwnLoop, database: str) -> Iterator[World]:
     here = world("postgres", database)
     loop.run(execute(database, *EMPTYING))
     yield here
@@ -160,9 +160,7 @@ def there(loop: LoopThread, database: str) -> Iterator[World]:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_verdicts_and_incidents_are_the_same_in_both_worlds(
-    loop: LoopThread, there: World, seed: int
-) -> None:
+def test_verdicts_and_incidents_are_the_same_in_both_worlds(loop: OwnLoop, there: World, seed: int) -> None:
     async def told() -> None:
         story = Story.told(seed)
         one, other = Telling(world("memory", MEMORY)), Telling(there)
@@ -178,7 +176,7 @@ def test_verdicts_and_incidents_are_the_same_in_both_worlds(
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_samples_are_those_of_the_domain(loop: LoopThread, there: World, seed: int) -> None:
+def test_samples_are_those_of_the_domain(loop: OwnLoop, there: World, seed: int) -> None:
     async def compared() -> None:
         story = Story.told(seed)
         telling = Telling(there)

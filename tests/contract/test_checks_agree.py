@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 
 from tests.contract.test_histories import world
-from tests.contract.twins import LoopThread
+from tests.contract.twins import OwnLoop
 from tests.contract.world import EMPTYING, World, at, declaration, started
 from tests.server import execute
 from watcher.domain.execution import Outcome
@@ -160,14 +160,14 @@ class Story:
 
 
 @pytest.fixture
-def there(loop: LoopThread, database: str) -> Iterator[World]:
+def there(loop: OwnLoop, database: str) -> Iterator[World]:
     here = world("postgres", database)
     yield here
     loop.run(here.container.database().close())
 
 
 def test_checks_find_the_same_in_both_worlds(
-    loop: LoopThread, there: World, capsys: pytest.CaptureFixture[str]
+    loop: OwnLoop, there: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
     told: Counter[str] = Counter()
 

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 
 from tests.contract.reaches import kept_reaches, true_reaches
 from tests.contract.test_histories import world
-from tests.contract.twins import LoopThread
+from tests.contract.twins import OwnLoop
 from tests.contract.world import EMPTYING, World, placed
 from tests.server import execute
 from watcher.adapters.memory.jobs import MemoryJobs
@@ -164,7 +164,7 @@ def prepared(store: str, dsn: str) -> World:
     return here
 
 
-def grown(loop: LoopThread, store: str, dsn: str, examples: int, largest: int) -> str:
+def grown(loop: OwnLoop, store: str, dsn: str, examples: int, largest: int) -> str:
     told = Told()
     shared = prepared(store, dsn)
 
@@ -193,7 +193,7 @@ def grown(loop: LoopThread, store: str, dsn: str, examples: int, largest: int) -
 
 
 def test_the_closure_of_a_larger_graph_is_that_of_networkx_in_memory(
-    loop: LoopThread, capsys: pytest.CaptureFixture[str]
+    loop: OwnLoop, capsys: pytest.CaptureFixture[str]
 ) -> None:
     told = grown(loop, "memory", MEMORY, EXAMPLES, largest=120)
     with capsys.disabled():
@@ -201,7 +201,7 @@ def test_the_closure_of_a_larger_graph_is_that_of_networkx_in_memory(
 
 
 def test_the_closure_of_a_larger_graph_is_that_of_networkx_in_postgres(
-    loop: LoopThread, database: str, capsys: pytest.CaptureFixture[str]
+    loop: OwnLoop, database: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     told = grown(loop, "postgres", database, EXAMPLES_ON_POSTGRES, largest=300)
     with capsys.disabled():

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from tests.contract import histories
 from tests.contract.conftest import connections_in_use
-from tests.contract.twins import LoopThread, Twins
+from tests.contract.twins import OwnLoop, Twins
 from tests.contract.world import EMPTYING, NOBODY, StoppedClock, World, at, declaration
 from tests.server import execute
 from watcher.adapters.memory.jobs import MemoryJobs
@@ -37,7 +37,7 @@ def world(store: str, dsn: str) -> World:
 
 
 def lived(
-    machine: Callable[[LoopThread, World], RuleBasedStateMachine], loop: LoopThread, dsn: str, *, steps: int
+    machine: Callable[[OwnLoop, World], RuleBasedStateMachine], loop: OwnLoop, dsn: str, *, steps: int
 ) -> None:
     """Many histories of so many steps, each on the same database."""
     postgres = world("postgres", dsn)
@@ -53,7 +53,7 @@ def lived(
 class Histories(RuleBasedStateMachine):
     """One history at a time, on a record that is empty at its beginning."""
 
-    def __init__(self, loop: LoopThread, postgres: World) -> None:
+    def __init__(self, loop: OwnLoop, postgres: World) -> None:
         super().__init__()
         self.loop = loop
         self.twins = Twins(world("memory", MEMORY), postgres)
@@ -181,5 +181,5 @@ def nth(identities: dict[int, int], turn: int) -> int:
     return NOBODY if turn == ROUND or not known else known[-1 - turn % len(known)]
 
 
-def test_every_history_means_the_same_in_both_worlds(loop: LoopThread, database: str) -> None:
+def test_every_history_means_the_same_in_both_worlds(loop: OwnLoop, database: str) -> None:
     lived(Histories, loop, database, steps=30)

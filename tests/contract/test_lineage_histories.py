@@ -18,7 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from tests.contract.lineage_model import Declared, Model
 from tests.contract.reaches import kept_reaches, true_reaches
 from tests.contract.test_histories import world
-from tests.contract.twins import LoopThread
+from tests.contract.twins import OwnLoop
 from tests.contract.world import EMPTYING, World, placed
 from tests.server import execute
 from watcher.adapters.memory.jobs import MemoryJobs
@@ -56,7 +56,7 @@ class Told:
 class LineageHistories(RuleBasedStateMachine):
     """One record of lineage, and beside it what each pipeline declared."""
 
-    def __init__(self, loop: LoopThread, here: World, told: Told) -> None:
+    def __init__(self, loop: OwnLoop, here: World, told: Told) -> None:
         super().__init__()
         self.loop, self.world, self.watcher, self.told = loop, here, here.watcher, told
         self.model = Model()
@@ -246,7 +246,7 @@ def prepared(store: str, dsn: str) -> World:
     return here
 
 
-def played(loop: LoopThread, here: World, **options: Any) -> str:
+def played(loop: OwnLoop, here: World, **options: Any) -> str:
     told = Told()
 
     class HistoriesHere(LineageHistories):
@@ -261,7 +261,7 @@ def played(loop: LoopThread, here: World, **options: Any) -> str:
 
 
 def test_every_history_of_lineage_is_that_of_networkx_in_memory(
-    loop: LoopThread, capsys: pytest.CaptureFixture[str]
+    loop: OwnLoop, capsys: pytest.CaptureFixture[str]
 ) -> None:
     told = played(loop, prepared("memory", MEMORY))
     with capsys.disabled():
@@ -269,7 +269,7 @@ def test_every_history_of_lineage_is_that_of_networkx_in_memory(
 
 
 def test_every_history_of_lineage_is_that_of_networkx_in_postgres(
-    loop: LoopThread, database: str, capsys: pytest.CaptureFixture[str]
+    loop: OwnLoop, database: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     here = prepared("postgres", database)
     try:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from tests.contract.test_histories import lived, world
-from tests.contract.twins import LoopThread
+from tests.contract.twins import OwnLoop
 from tests.contract.world import EMPTYING, NOON, World, declaration
 from tests.server import execute, fetch
 from watcher.domain.execution import End, Execution, Outcome, Record, Start
@@ -54,7 +54,7 @@ class Begun:
 class Histories(RuleBasedStateMachine):
     """Everything happens in memory and in PostgreSQL; only the latter is refreshed, at times of its own."""
 
-    def __init__(self, loop: LoopThread, postgres: World) -> None:
+    def __init__(self, loop: OwnLoop, postgres: World) -> None:
         super().__init__()
         self.loop = loop
         self.worlds = world("memory", MEMORY), postgres
@@ -256,5 +256,5 @@ def _rounded(value: Fraction, decimals: int) -> float:
     return float(Fraction(scaled.numerator // scaled.denominator, 10**decimals))
 
 
-def test_the_report_is_true_and_cleaning_up_divides_no_tree(loop: LoopThread, database: str) -> None:
+def test_the_report_is_true_and_cleaning_up_divides_no_tree(loop: OwnLoop, database: str) -> None:
     lived(Histories, loop, database, steps=30)

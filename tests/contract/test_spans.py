@@ -8,7 +8,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from tests.contract.twins import LoopThread
+from tests.contract.twins import OwnLoop
 from watcher.domain.clock import FIRST, LAST
 from watcher.domain.span import NUMBER_LIMIT, Datepart, Span
 
@@ -37,7 +37,7 @@ Ended = Callable[[datetime, Span], int | None]
 @pytest.fixture(params=["UTC", "Europe/Berlin", "America/New_York"])
 def ended(request: pytest.FixtureRequest, database: str) -> Iterator[Ended]:
     """When spans end by PostgreSQL in a session of some time zone, in microseconds."""
-    loop = LoopThread()
+    loop = OwnLoop()
     connection = loop.run(asyncpg.connect(database, server_settings={"timezone": request.param}))
 
     def asked(since: datetime, span: Span) -> int | None:

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Coroutine, Sequence
 from dataclasses import replace
-from threading import Thread
 from typing import Any, TypeVar
 
 from tests.contract.world import NOBODY, World
@@ -30,21 +29,22 @@ T = TypeVar("T")
 Verdict = Started | Ended | WatcherError
 
 
-class LoopThread:
-    """An event loop for those who cannot await."""
+class OwnLoop:
+    """An event loop for those who cannot await. It stands still between two calls, and needs no thread to hop to."""
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
-        self._thread = Thread(target=self._loop.run_forever)
-        self._thread.start()
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(60)
+        return self._loop.run_until_complete(_in_time(work))
 
     def close(self) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
         self._loop.close()
+
+
+async def _in_time(work: Coroutine[Any, Any, T]) -> T:
+    async with asyncio.timeout(60):
+        return await work
 
 
 class Twins:

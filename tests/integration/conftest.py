@@ -22,7 +22,7 @@ from tests.integration.plans import MANY
 from tests.integration.programs import Program, free_port, served
 from tests.integration.wire import Wire
 from tests.issuer import Issuer, issuing
-from tests.server import Server, execute
+from tests.server import Server, Standing, execute
 from watcher.adapters.embedded import EmbeddedPostgres
 from watcher.adapters.identity.bearer_tokens import BearerTokens
 from watcher.adapters.postgres.connections import SERVER_SETTINGS
@@ -82,9 +82,9 @@ def _client(api: Program) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture
-def watcher_url(api: Program, database: str) -> str:
+def watcher_url(api: Program, standing: Standing) -> str:
     """Where a Watcher listens that knows nothing yet."""
-    asyncio.run(execute(database, ";".join((*EMPTYING, *FROM_ONE))))
+    standing.execute(";".join((*EMPTYING, *FROM_ONE)))
     return api.url
 
 
@@ -95,9 +95,9 @@ def client(watcher_url: str, _client: httpx.Client) -> httpx.Client:  # noqa: AR
 
 
 @pytest.fixture
-def wire(client: httpx.Client, database: str) -> Wire:
+def wire(client: httpx.Client, database: str, standing: Standing) -> Wire:
     """Speaks the protocol with a Watcher that knows nothing yet."""
-    return Wire(client, database)
+    return Wire(client, database, standing)
 
 
 @pytest.fixture

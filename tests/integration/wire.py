@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import httpx
 
-from tests.server import fetch
+from tests.server import Standing, fetch
 
 Json: TypeAlias = dict[str, Any]
 
@@ -36,6 +36,8 @@ class Wire:
 
     client: httpx.Client
     dsn: str
+    standing: Standing | None = None
+    """A connection to the database, where there is one already."""
 
     def post(self, path: str, body: object) -> httpx.Response:
         return self.client.post(path, json=body)
@@ -101,7 +103,10 @@ class Wire:
 
     def fingerprint(self) -> tuple[object, ...]:
         """Differs when anything in the database does."""
-        (row,) = asyncio.run(fetch(self.dsn, FINGERPRINT))
+        if self.standing is not None:
+            (row,) = self.standing.fetch(FINGERPRINT)
+        else:
+            (row,) = asyncio.run(fetch(self.dsn, FINGERPRINT))
         return row
 
 

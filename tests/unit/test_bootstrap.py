@@ -28,6 +28,9 @@ class Checkout:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+
+    def prepare(self) -> None:
+        root = self.root
         shutil.copy(BOOTSTRAP, root)
         (root / "pyproject.toml").write_text(PROJECT)
         (root / "backend.py").write_text(BACKEND)
@@ -63,11 +66,20 @@ class Checkout:
         return f"{name} @ {path.as_uri()} --hash=sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}\n"
 
 
-@pytest.fixture
-def checkout(tmp_path: Path) -> Checkout:
-    made = Checkout(tmp_path)
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    """With an environment to run it, which nobody changes: to make one takes seconds."""
+    made = Checkout(tmp_path_factory.mktemp("prepared"))
+    made.prepare()
     made.bootstrap("runtime")
     return made
+
+
+@pytest.fixture
+def checkout(prepared: Checkout, tmp_path: Path) -> Checkout:
+    """A copy, environment and all."""
+    shutil.copytree(prepared.root, tmp_path, symlinks=True, dirs_exist_ok=True)
+    return Checkout(tmp_path)
 
 
 def test_what_is_missing_is_installed_into_the_environment_in_which_a_watcher_runs(

@@ -25,6 +25,7 @@ from watcher.adapters.prometheus.directory import forget_process, numbers_kept
 from watcher.settings import Settings
 from watcher.telemetry.destination import has_destination
 from watcher.telemetry.logs import JsonLines, in_json
+from watcher.uncollected import uncollected
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -143,14 +144,17 @@ class Server(BaseApplication):
 
     def load(self) -> "ASGIApp":
         """The application, made in each worker: the master neither shares connections nor keeps the code."""
-        if has_destination(self.settings):
-            from watcher.entrypoints.observed import application
+        with uncollected():
+            if has_destination(self.settings):
+                from watcher.entrypoints.observed import application
 
-            return application(self.settings, self._service)
-        from watcher.container import Container
-        from watcher.entrypoints.http.app import create_app
+                return application(self.settings, self._service)
+            from watcher.container import Container
+            from watcher.entrypoints.http.app import create_app
 
-        return create_app(Container(settings=self.settings, program=self._service.removeprefix("watcher-")))
+            return create_app(
+                Container(settings=self.settings, program=self._service.removeprefix("watcher-"))
+            )
 
     def run(self) -> None:
         require_safe(self.settings)
@@ -252,7 +256,8 @@ def obstacles(settings: Settings) -> list[str]:
 
 
 def _obstacles(settings: Settings) -> list[str]:
-    from watcher.container import Container, closing
+    with uncollected():
+        from watcher.container import Container, closing
 
     async def asked() -> list[str]:
         async with closing(Container(settings=settings, program="start")) as watcher:

@@ -19,6 +19,7 @@ from watcher.entrypoints.cli.terms import (
 )
 from watcher.settings import Settings
 from watcher.telemetry import logs
+from watcher.uncollected import uncollected
 
 Host = Annotated[str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")]
 Port = Annotated[int | None, typer.Option(min=1, max=65_535, help="Port to listen on.", show_default="8000")]
@@ -110,7 +111,8 @@ def worker(
     """Do the background work that a broker holds. Start as many as you like, wherever you like."""
     settings = settings_with(worker_concurrency=concurrency, database_url=database_url)
     require_broker(settings)
-    from watcher.entrypoints.worker.program import stillness, work
+    with uncollected():
+        from watcher.entrypoints.worker.program import stillness, work
 
     if ping:
         reason = stillness(settings)
@@ -136,8 +138,9 @@ def beat(
     """Send the jobs of the schedule to a broker. Several do no harm, and one is enough."""
     settings = settings_with()
     require_broker(settings)
-    from watcher.entrypoints.worker.program import beat as keep_time
-    from watcher.entrypoints.worker.program import beats
+    with uncollected():
+        from watcher.entrypoints.worker.program import beat as keep_time
+        from watcher.entrypoints.worker.program import beats
 
     if ping:
         raise typer.Exit(0 if beats() else 1)
