@@ -64,8 +64,16 @@ class Tools:
         self._directory = directory
         storage = directory / "storage.conf"
         places = f'graphroot = "{directory}/graph"\nrunroot = "{directory}/run"\n'
-        storage.write_text(f"[storage]\n{places}")
         self._environment = os.environ | {"CONTAINERS_STORAGE_CONF": str(storage)}
+        for driver in ("overlay", "vfs"):  # which takes longer, and works wherever the other does not
+            storage.write_text(f'[storage]\ndriver = "{driver}"\n{places}')
+            if self._works():
+                break
+
+    def _works(self) -> bool:
+        command = ["buildah", "info"]
+        asked = subprocess.run(command, env=self._environment, capture_output=True, check=False)
+        return asked.returncode == 0
 
     def build(self) -> None:
         tar = self._directory / "base.tar"
@@ -88,9 +96,9 @@ class Tools:
     @contextmanager
     def mounted(self) -> Iterator[Image]:
         """The image, mounted, and not to be written by what runs in it."""
-        container = self._run("buildah", "from", "--pull-never", IMAGE)
-        root = Path(self._run("buildah", "mount", container))
         try:
+            container = self._run("buildah", "from", "--pull-never", IMAGE)
+            root = Path(self._run("buildah", "mount", container))
             (root / SOCKET).parent.mkdir(parents=True)
             (root / SOCKET).touch()
             described = json.loads(self._run("buildah", "inspect", "--type=image", IMAGE))

@@ -11,6 +11,7 @@ is temporary where none is named.
 import asyncio
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -39,6 +40,7 @@ def main() -> None:
     missing = [program for program in PROGRAMS if shutil.which(program) is None]
     if missing or os.geteuid() != 0:
         sys.exit(f"This needs root, and {', '.join(missing) or 'nothing else'}.\n{__doc__}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("It was told to stop."))  # and undoes its mounts
     with kept(sys.argv[1:]) as directory:
         tools = Tools(directory)
         tools.build()

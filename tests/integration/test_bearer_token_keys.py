@@ -15,6 +15,8 @@ from watcher.adapters.identity.key_set import IssuerUnavailable, read_keys
 from watcher.adapters.identity.refreshed import SourceUnavailable
 from watcher.domain.callers import Scope
 
+SECRET = "pa55word"  # noqa: S105 (of a proxy that is not there)
+
 
 async def test_a_rotated_key_is_found_by_the_first_token_that_it_signed(
     issuer: Issuer, tokens: BearerTokens
@@ -112,13 +114,53 @@ async def test_an_issuer_that_says_a_little_all_the_time_is_not_heard_to_the_end
     assert monotonic() - began < 0.3 * len(json.dumps(issuer.documents["/keys"])) / 2
 
 
-@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:9", "ftp://127.0.0.1:9"])
-async def test_a_proxy_that_cannot_be_used_is_said(
+PROXIES = ("socks5://127.0.0.1:9", "ftp://127.0.0.1:9", f"http://user:{SECRET}/3@127.0.0.1:9", "http://[::1")
+
+
+@pytest.mark.parametrize("proxy", PROXIES)
+async def test_a_proxy_that_cannot_be_used_is_said_without_its_password(
     issuer: Issuer, proxy: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    for name in ("NO_PROXY", "no_proxy", "http_proxy"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HTTP_PROXY", proxy)
-    with pytest.raises(IssuerUnavailable, match="The proxy of this machine's settings cannot be used"):
+    with pytest.raises(IssuerUnavailable, match="this machine's environment") as refused:
         await read_keys(accepted(issuer))
+    assert SECRET not in str(refused.value)
+
+
+async def test_certificates_that_are_not_there_are_said(
+    issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSLKEYLOGFILE", "/nowhere/keys")
+    with pytest.raises(IssuerUnavailable, match="this machine's environment"):
+        await read_keys(accepted(issuer))
+
+
+async def test_keys_are_asked_for_through_the_proxy_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("NO_PROXY", "no_proxy", "http_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    with issuing() as issuer, issuing() as proxy:
+        proxy.documents[issuer.jwks_url] = issuer.documents["/keys"]
+        monkeypatch.setenv("HTTP_PROXY", proxy.url.removeprefix("http://"))
+        assert list(await read_keys(accepted(issuer))) == ["one"]
+        assert (proxy.asked, issuer.asked) == ([issuer.jwks_url], [])
+
+
+@pytest.mark.parametrize("others", ["127.0.0.1,fd00::/8", "127.0.0.1,10.0.0.0/8,[::1]:80"])
+async def test_a_machine_that_names_networks_without_a_proxy_reads_keys(
+    issuer: Issuer, others: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("NO_PROXY", others)
+    monkeypatch.delenv("no_proxy", raising=False)
+    assert list(await read_keys(accepted(issuer))) == ["one"]
+
+
+@pytest.mark.parametrize("odd", [{"kid": ["one"]}, {"kid": {}}, {"kid": None}, {"alg": ["RS256"]}])
+async def test_a_key_that_is_none_leaves_the_others(issuer: Issuer, odd: dict[str, object]) -> None:
+    issuer.publish(published(rsa_key(1), "two") | odd, published(rsa_key(), "one"))
+    assert list(await read_keys(accepted(issuer))) == ["one"]
 
 
 async def test_a_redirect_is_not_followed(issuer: Issuer) -> None:

@@ -236,7 +236,7 @@ async def test_who_may_not_see_what_others_do_says_so(postgres: Server, fresh_da
             await transaction.row(ONE)
             (overview,) = await examined(role.dsn(fresh_database))
             assert re.search(
-                r"mine \S+: 1 of 1, this role may not see how many are busy;", overview.detail
+                r"mine \S+: 1 of 1, nobody tells this role how many are busy;", overview.detail
             ), overview
             await execute(postgres.dsn, f"GRANT pg_read_all_stats TO {role.name}")
             assert len(await examined(role.dsn(fresh_database))) == 2

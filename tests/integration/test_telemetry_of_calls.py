@@ -1,5 +1,6 @@
 """What a server asks of others is in its traces: alerts to channels, and the keys of an issuer."""
 
+import httpx
 import pytest
 
 from tests.integration.collector import Collector, Span, collector
@@ -20,14 +21,24 @@ def only(otlp: Collector, name: str) -> Span:
     return span
 
 
+def _goes_stale(client: httpx.Client) -> None:
+    body = {"name": "orders", "pipeline_type_name": "load"} | HOURLY
+    identity = client.post("/pipeline", json=body).raise_for_status().json()["id"]
+    change = {"id": identity, "last_target_insert": ago(hours=2)}
+    client.patch("/pipeline", json=change).raise_for_status()
+    client.post("/freshness").raise_for_status()
+
+
+@pytest.mark.parametrize("query", ["", f"?token={SECRET}"])
 def test_alerts_and_keys_of_an_issuer_are_spans_of_the_request_that_set_them_off(
-    serve: Serve, fresh_database: str, monkeypatch: pytest.MonkeyPatch
+    serve: Serve, fresh_database: str, monkeypatch: pytest.MonkeyPatch, query: str
 ) -> None:
     web = WebServer()
     monkeypatch.delenv("LOGFIRE_TOKEN", raising=False)
     for name, value in OFTEN.items():
         monkeypatch.setenv(name, value)
     with collector() as otlp, issuing() as issuer, listening(web):
+        issuer.documents[f"/keys{query}"] = issuer.documents["/keys"]
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", otlp.url)
         with (
             serve(
@@ -39,15 +50,12 @@ def test_alerts_and_keys_of_an_issuer_are_spans_of_the_request_that_set_them_off
                 ingestion_trace_rate="1",
                 alert_channels=f"name=ops url={web.url(SECRET)}",
                 alert_schemes="json",
+                oidc_jwks_url=query and f"{issuer.jwks_url}{query}",
             ) as api,
             api.client() as client,
         ):
             client.headers.update(bearing(issuer.token(scope="watcher:admin")))
-            body = {"name": "orders", "pipeline_type_name": "load"} | HOURLY
-            identity = client.post("/pipeline", json=body).raise_for_status().json()["id"]
-            change = {"id": identity, "last_target_insert": ago(hours=2)}
-            client.patch("/pipeline", json=change).raise_for_status()
-            client.post("/freshness").raise_for_status()
+            _goes_stale(client)
             sent, read = only(otlp, "send/alert"), only(otlp, "read/issuer_keys")
             for name, above in (("read/issuer_keys", "POST /pipeline"), ("send/alert", "run/send_alerts")):
                 until(
@@ -60,6 +68,11 @@ def test_alerts_and_keys_of_an_issuer_are_spans_of_the_request_that_set_them_off
         assert sent.attributes["watcher.outcome"] == "delivered"
         assert read.attributes["watcher.outcome"] == "read"
         documents = [span for span in otlp.named("GET") if span.parent == read.identity]
-        assert [span.attributes["http.target"] for span in documents] == issuer.asked
-        assert issuer.traces == [f"00-{read.trace}-{span.identity}-01" for span in documents]
+        seen = [] if query else issuer.asked
+        assert [span.attributes["http.target"] for span in documents] == seen
+        assert issuer.asked == (
+            [f"/keys{query}"] if query else ["/.well-known/openid-configuration", "/keys"]
+        )
+        if not query:
+            assert issuer.traces == [f"00-{read.trace}-{span.identity}-01" for span in documents]
         assert [span for span in otlp.spans if SECRET in str(span)] == []

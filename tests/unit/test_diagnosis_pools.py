@@ -142,9 +142,36 @@ def test_what_goes_through_a_pooler_is_told_of_as_that() -> None:
 
 def test_what_a_role_may_not_see_is_not_called_idle() -> None:
     (finding,) = thrice(held(name(size=2), 2, 0, hidden=2))
-    assert finding.detail.startswith("api 4711@node-1: 2 of 2, this role may not see how many are busy;")
+    assert finding.detail.startswith("api 4711@node-1: 2 of 2, nobody tells this role how many are busy;")
     (finding,) = found([held(name(), 2, 0, hidden=1)], [held(name(), 2, 0)], [held(name(), 2, 0)])
     assert "2 of 8, 0 busy" in finding.detail
+    (finding,) = found([held(name(), 2, 0, hidden=2)], [], [held(name(), 2, 0, hidden=2)])
+    assert "2 of 8, nobody tells this role how many are busy" in finding.detail
+
+
+def test_of_many_pools_those_that_are_seen_are_told_though_others_are_not() -> None:
+    seen = [held(name("worker", pid, size=2), 2, 1) for pid in range(1, FEW + 2)]
+    (finding,) = thrice(*seen, held(name("worker", 99, size=2), 1, 0, hidden=1))
+    told = "8 of worker: 15 of 16, 7 busy of 7, of the others nobody tells this role how many are busy"
+    assert finding.detail.startswith(told)
+
+
+def test_processes_of_one_name_are_counted_by_what_they_hold() -> None:
+    of_two = name("worker", 1, "watcher-0", size=2)
+    (finding,) = thrice(held(of_two, 4, 2))
+    assert finding.detail.startswith("2 of the name worker 1@watcher-0: 4 of 4, 2 busy; at most 4 together")
+    assert [each.verdict for each in thrice(held(of_two, 4, 4))] == [OK, WARNING]
+    assert [each.verdict for each in thrice(held(of_two, 60, 0), usable=50)] == [OK, WARNING]
+
+
+def test_who_says_to_have_more_than_anybody_may_is_none_of_us() -> None:
+    (finding,) = thrice(held("watcher api 1@x of 1001", 1))
+    assert "1 more have no process's name" in finding.detail
+
+
+@pytest.mark.parametrize("program", ["command", "doctor", "start"])
+def test_a_command_uses_what_it_has(program: str) -> None:
+    assert [each.verdict for each in thrice(held(name(program, size=1), 1, 1))] == [OK]
 
 
 HOLDINGS = st.builds(
@@ -171,6 +198,6 @@ def test_a_pool_s_figures_are_within_what_was_seen(looks: list[list[Holding]], u
         assert len(pool.busy) == LOOKS
     findings = found(*looks, usable=usable)
     warned = any(pool.here and pool.is_exhausted for pool in seen) + (
-        sum(pool.name.size for pool in seen) > usable
+        sum(pool.size for pool in seen) > usable
     )
     assert [each.verdict for each in findings] == [OK] + [WARNING] * warned

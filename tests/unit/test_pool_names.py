@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from watcher.domain.pool_names import LONGEST, MOST_POOLS, PoolName
+from watcher.domain.pool_names import LARGEST_POOL, LONGEST, MOST_POOLS, PoolName
 
 PIDS, NUMBERS, SIZES = st.integers(1, 2**22), st.integers(1, 2 * MOST_POOLS), st.integers(1, 10**6 - 1)
 HOSTS = st.text(max_size=80) | st.from_regex(r"[a-z0-9-]{1,63}(\.[a-z]{1,20}){0,3}", fullmatch=True)
@@ -17,7 +17,7 @@ HOSTS = st.text(max_size=80) | st.from_regex(r"[a-z0-9-]{1,63}(\.[a-z]{1,20}){0,
 def test_a_name_is_read_as_it_was_made(program: str, pid: int, number: int, host: str, size: int) -> None:
     made = PoolName.made(program, pid, number, host, size)
     assert PoolName.read(made.text) == made
-    assert (made.process, made.size) == (pid, size)
+    assert (made.process, made.size) == (pid, min(size, LARGEST_POOL))
     assert len(made.text.encode()) <= LONGEST
     assert made.text.isascii()
     assert made.text.isprintable()

@@ -7,6 +7,7 @@ exhausted only where it was full each time.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from math import ceil
 
 from watcher.domain.diagnosis import Finding, listed, ok, warning
 from watcher.domain.pool_names import PoolName
@@ -16,7 +17,8 @@ FEW = 6
 """Pools that are told one by one."""
 
 FULLEST = 3
-OF_ONE_USE = {"migrate"}
+UNSEEN = "nobody tells this role how many are busy"
+OF_ONE_USE = {"migrate", "command", "start", "doctor"}
 """Programs in which nobody waits for a connection that another use of them has."""
 
 
@@ -44,22 +46,34 @@ class PoolFacts:
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """One over all looks: the most that it held, and how many were busy in each."""
+    """One over all looks: the most that it held, and how many were busy in each.
+
+    It is of several `processes` where what it held in every look is more than one of this name may have: they have the
+    same number on hosts of the same name, as the first of containers on the network of their hosts.
+    """
 
     name: PoolName
     here: bool
     held: int
     busy: Sequence[int]
     hidden: bool
+    processes: int
+
+    @property
+    def size(self) -> int:
+        return self.name.size * self.processes
+
+    @property
+    def owner(self) -> str:
+        return self.name.owner if self.processes == 1 else f"{self.processes:,} of the name {self.name.owner}"
 
     @property
     def is_exhausted(self) -> bool:
-        return min(self.busy) >= self.name.size and self.name.program not in OF_ONE_USE
+        return min(self.busy) >= self.size and self.name.program not in OF_ONE_USE
 
     @property
     def fullness(self) -> tuple[float, float, float]:
-        size = self.name.size
-        return min(self.busy) / size, max(self.busy) / size, self.held / size
+        return min(self.busy) / self.size, max(self.busy) / self.size, self.held / self.size
 
 
 def pools(looks: Sequence[Sequence[Holding]]) -> Sequence[Pool]:
@@ -76,7 +90,8 @@ def pools(looks: Sequence[Sequence[Holding]]) -> Sequence[Pool]:
                     here=key[1],
                     held=max(each.held for each in seen),
                     busy=[each.busy for each in seen],
-                    hidden=all(each.hidden for each in seen),
+                    hidden=all(each.hidden for each in seen if each.held),
+                    processes=max(1, ceil(min(each.held for each in seen) / name.size)),
                 )
             )
     return sorted(
@@ -97,25 +112,27 @@ def _told(here: Sequence[Pool]) -> Iterator[str]:
     if not here:
         yield "no other process holds a connection of its own"
     elif len(here) <= FEW:
-        yield from (f"{pool.name.owner}: {_use([pool])}" for pool in here)
+        yield from (f"{pool.owner}: {_use([pool])}" for pool in here)
     else:
         for program, group in groupby(here, key=lambda pool: pool.name.program):
             of_program = list(group)
             yield f"{len(of_program):,} of {program}: {_use(of_program)}"
         fullest = sorted(here, key=lambda pool: pool.fullness, reverse=True)[:FULLEST]
-        yield "the fullest: " + ", ".join(f"{pool.name.owner}: {_use([pool])}" for pool in fullest)
+        yield "the fullest: " + ", ".join(f"{pool.owner}: {_use([pool])}" for pool in fullest)
 
 
 def _use(some: Sequence[Pool]) -> str:
-    held, size = sum(pool.held for pool in some), sum(pool.name.size for pool in some)
-    if any(pool.hidden for pool in some):
-        return f"{held:,} of {size:,}, this role may not see how many are busy"
-    each = [sum(look) for look in zip(*(pool.busy for pool in some), strict=True)]
+    told = f"{sum(pool.held for pool in some):,} of {_most(some):,}"
+    seen = [pool for pool in some if not pool.hidden]
+    if not seen:
+        return f"{told}, {UNSEEN}"
+    each = [sum(look) for look in zip(*(pool.busy for pool in seen), strict=True)]
     low, high = min(each), max(each)
+    busy = f"{low:,} busy" if low == high else f"{low:,} to {high:,} busy"
     return (
-        f"{held:,} of {size:,}, {low:,} busy"
-        if low == high
-        else f"{held:,} of {size:,}, {low:,} to {high:,} busy"
+        f"{told}, {busy}"
+        if len(seen) == len(some)
+        else f"{told}, {busy} of {len(seen):,}, of the others {UNSEEN}"
     )
 
 
@@ -145,7 +162,7 @@ def _together(found: Sequence[Pool], usable: int) -> Iterator[str]:
 def _exhausted(here: Sequence[Pool]) -> Iterator[Finding]:
     exhausted = [pool for pool in here if pool.is_exhausted]
     if exhausted:
-        named = listed([f"{pool.name.owner} ({pool.name.size:,})" for pool in exhausted])
+        named = listed([f"{pool.owner} ({pool.size:,})" for pool in exhausted])
         yield warning(
             "pools",
             f"exhausted, all busy in each of {LOOKS} looks within {(LOOKS - 1) * PAUSE_SECONDS:g} s: {named}",
@@ -164,4 +181,4 @@ def _too_many(found: Sequence[Pool], usable: int) -> Iterator[Finding]:
 
 
 def _most(found: Sequence[Pool]) -> int:
-    return sum(pool.name.size for pool in found)
+    return sum(pool.size for pool in found)

@@ -11,12 +11,15 @@ LONGEST = 63
 """Characters of a name that PostgreSQL keeps."""
 
 LONGEST_PROGRAM = 16
+LARGEST_POOL = 1_000
+"""That the settings admit; who says to have a larger one is none of us."""
+
 MOST_POOLS = 999_999
 """Of a process, that are told apart."""
 
 FORM = re.compile(
     rf"{PREFIX} (?P<program>[a-z0-9-]{{1,{LONGEST_PROGRAM}}}) (?P<process>[1-9][0-9]{{0,9}})(?:\.(?P<number>[0-9]{{1,6}}))?"
-    r"@(?P<host>[A-Za-z0-9._~-]+) of (?P<size>[1-9][0-9]{0,5})",
+    r"@(?P<host>[A-Za-z0-9._~-]+) of (?P<size>[1-9][0-9]{0,3})",
     re.ASCII,
 )
 
@@ -33,9 +36,9 @@ class PoolName:
 
     @classmethod
     def made(cls, program: str, process: int, number: int, host: str, size: int) -> Self:
-        """Of any names: what may not stand in one becomes a `-`, and a host that is too long is shortened."""
+        """Of any names: what may not stand in one becomes a `-`, a host that is too long is shortened, numbers are bounded."""
         plain = _plain(program.lower(), r"[^a-z0-9-]")[:LONGEST_PROGRAM]
-        number = min(number, MOST_POOLS)
+        number, size = min(number, MOST_POOLS), min(size, LARGEST_POOL)
         nowhere = cls(plain, process, number, "", size)
         return cls(
             plain,
@@ -52,6 +55,8 @@ class PoolName:
         if found is None or len(text) > LONGEST:
             return None
         process, number, size = (int(found[each] or 1) for each in ("process", "number", "size"))
+        if size > LARGEST_POOL:
+            return None
         name = cls(found["program"], process, number, found["host"], size)
         return name if name.text == text else None
 

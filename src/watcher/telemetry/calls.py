@@ -1,11 +1,14 @@
 """Calls of others over the network: alerts that go to channels, keys of an issuer.
 
-Spans never have an URL, which may be a secret.
+Of what may be a secret these spans have nothing: no URL of a channel, and none of keys that has more than a path.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import TypeVar
+from urllib.parse import urlsplit
 
+from opentelemetry.instrumentation.utils import suppress_http_instrumentation
 from opentelemetry.trace import Status, StatusCode, Tracer, get_tracer
 
 from watcher.domain.alert_channels import Channel
@@ -47,7 +50,8 @@ def traced_read(
     async def traced(issuer: Issuer) -> T:
         with used.start_as_current_span("read/issuer_keys", record_exception=False) as span:
             try:
-                keys = await read(issuer)
+                with _unseen(issuer):
+                    keys = await read(issuer)
             except WatcherError as error:
                 span.set_attribute("watcher.outcome", str(error))
                 raise
@@ -55,3 +59,9 @@ def traced_read(
             return keys
 
     return traced
+
+
+def _unseen(issuer: Issuer) -> AbstractContextManager[None]:
+    """Where the settings have a secret in the URL, the requests have no span of their own, which would tell it."""
+    parts = urlsplit(issuer.jwks_url or "")
+    return suppress_http_instrumentation() if parts.query or "@" in parts.netloc else nullcontext()

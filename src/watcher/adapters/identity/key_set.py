@@ -5,7 +5,10 @@ import json
 import ssl
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
+import httpcore  # noqa: F401 (httpx imports it for its first request, which would hold up the others)
 import httpx
 import jwt
 
@@ -27,22 +30,40 @@ class IssuerUnavailable(Unavailable):
 
 async def read_keys(issuer: Issuer) -> Mapping[str, jwt.PyJWK]:
     """The keys by their ids, those that may sign by an algorithm of the settings. Raises `IssuerUnavailable`."""
-    async with await _client() as client:
-        url = issuer.jwks_url or await _discovered(client, issuer)
-        entries = (await _document(client, url)).get("keys")
+    entries = (await _document(issuer.jwks_url or await _discovered(issuer))).get("keys")
     found = await asyncio.to_thread(_keys, entries if isinstance(entries, list) else (), issuer.algorithms)
     if not found:
         raise IssuerUnavailable("The issuer publishes no key that could be used.")
     return found
 
 
-async def _client() -> httpx.AsyncClient:
-    """Trusts whom this machine trusts. A redirect, which could lead to where anybody on the way can answer, it reports."""
+def _client(url: str) -> httpx.AsyncClient:
+    """Trusts whom this machine trusts. A redirect, which could lead to where anybody on the way can answer, it reports.
+
+    Of the environment it has the proxy for this URL, as the standard library finds it: what httpx does not understand in
+    `NO_PROXY`, networks of IPv6 say, it does not pass over.
+    """
     try:
-        trusted = await asyncio.to_thread(ssl.create_default_context)
-        return httpx.AsyncClient(verify=trusted, headers=HEADERS, timeout=SECONDS, follow_redirects=False)
-    except (ImportError, ValueError) as error:
-        raise IssuerUnavailable(f"The proxy of this machine's settings cannot be used: {error}") from None
+        return httpx.AsyncClient(
+            verify=ssl.create_default_context(),
+            headers=HEADERS,
+            timeout=SECONDS,
+            follow_redirects=False,
+            trust_env=False,
+            proxy=_proxy(url),
+        )
+    except (httpx.InvalidURL, ImportError, OSError, ValueError) as error:  # whose text may have a password
+        raise IssuerUnavailable(
+            f"The proxy or the certificates that this machine's environment names cannot be used: {type(error).__name__}."
+        ) from None
+
+
+def _proxy(url: str) -> str | None:
+    parts = urlsplit(url)
+    proxy = getproxies().get(parts.scheme)
+    if not proxy or proxy_bypass(parts.netloc.rpartition("@")[2]):
+        return None
+    return proxy if "://" in proxy else f"http://{proxy}"
 
 
 def _keys(entries: Iterable[Any], algorithms: Collection[str]) -> Mapping[str, jwt.PyJWK]:
@@ -54,33 +75,40 @@ def _key(entry: Any) -> jwt.PyJWK | None:
     """Nothing for what is not for signatures, or of a kind that is not known here."""
     if not isinstance(entry, dict) or entry.get("use") not in (None, "sig"):
         return None
+    if not isinstance(entry.get("kid"), str) or not isinstance(entry.get("alg", ""), str):
+        return None
     try:
         return jwt.PyJWK(entry)
     except jwt.PyJWTError:
         return None
 
 
-async def _discovered(client: httpx.AsyncClient, issuer: Issuer) -> str:
-    document = await _document(client, f"{issuer.url.rstrip('/')}/.well-known/openid-configuration")
+async def _discovered(issuer: Issuer) -> str:
+    document = await _document(f"{issuer.url.rstrip('/')}/.well-known/openid-configuration")
     url = document.get("jwks_uri")
     if document.get("issuer") != issuer.url or not isinstance(url, str) or not is_protected(url):
         raise IssuerUnavailable("The issuer's document of discovery is not that of WATCHER_OIDC_ISSUER.")
     return url
 
 
-async def _document(client: httpx.AsyncClient, url: str) -> dict[str, Any]:
-    text = b""
+async def _document(url: str) -> dict[str, Any]:
     try:
-        async with asyncio.timeout(SECONDS), client.stream("GET", url) as answer:
-            if answer.status_code != httpx.codes.OK:
-                raise IssuerUnavailable(f"The issuer answers {answer.status_code}.")
-            async for part in answer.aiter_raw():
-                text += part
-                if len(text) > LARGEST:
-                    raise IssuerUnavailable("The issuer's answer is longer than keys can be.")
-        document = json.loads(text)
+        async with asyncio.timeout(SECONDS), await asyncio.to_thread(_client, url) as client:
+            document = json.loads(await _answer(client, url))
     except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError, RecursionError) as error:
         raise IssuerUnavailable(f"The issuer does not answer as it should: {type(error).__name__}.") from None
     if not isinstance(document, dict):
         raise IssuerUnavailable("The issuer's answer is not what it should be.")
     return document
+
+
+async def _answer(client: httpx.AsyncClient, url: str) -> bytes:
+    text = bytearray()
+    async with client.stream("GET", url) as answer:
+        if answer.status_code != httpx.codes.OK:
+            raise IssuerUnavailable(f"The issuer answers {answer.status_code}.")
+        async for part in answer.aiter_raw():
+            text += part
+            if len(text) > LARGEST:
+                raise IssuerUnavailable("The issuer's answer is longer than keys can be.")
+    return bytes(text)

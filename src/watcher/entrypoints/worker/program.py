@@ -121,14 +121,15 @@ def _metered(container: Container, *, observed: bool) -> Container:
 
 
 def _leave_soon(processes: int) -> None:
-    """Has a process that ends wait for its worker to hear what it did for as long as that takes, and not for 30 s.
+    """Has a process that ends wait for its worker to hear what it did for as long as that takes, 30 s at most.
 
     A worker that stops looks at one process after the other for half a second; and never at the answer to a job that
     it had handed over, did not see begin, and so gave back to the broker, where another worker takes it.
     """
     seconds = LOOK_SECONDS * (processes + 2)
-    interval = billiard.pool.GUARANTEE_MESSAGE_CONSUMPTION_RETRY_INTERVAL
-    billiard.pool.GUARANTEE_MESSAGE_CONSUMPTION_RETRY_LIMIT = ceil(seconds / interval)
+    looks = ceil(seconds / billiard.pool.GUARANTEE_MESSAGE_CONSUMPTION_RETRY_INTERVAL)
+    by_itself = billiard.pool.GUARANTEE_MESSAGE_CONSUMPTION_RETRY_LIMIT
+    billiard.pool.GUARANTEE_MESSAGE_CONSUMPTION_RETRY_LIMIT = min(looks, by_itself)
 
 
 def _observing_beat(settings: Settings) -> AbstractContextManager[None]:
