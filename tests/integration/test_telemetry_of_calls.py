@@ -21,6 +21,12 @@ def only(otlp: Collector, name: str) -> Span:
     return span
 
 
+def _tell(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LOGFIRE_TOKEN", raising=False)
+    for name, value in OFTEN.items():
+        monkeypatch.setenv(name, value)
+
+
 def _goes_stale(client: httpx.Client) -> None:
     body = {"name": "orders", "pipeline_type_name": "load"} | HOURLY
     identity = client.post("/pipeline", json=body).raise_for_status().json()["id"]
@@ -34,9 +40,7 @@ def test_alerts_and_keys_of_an_issuer_are_spans_of_the_request_that_set_them_off
     serve: Serve, fresh_database: str, monkeypatch: pytest.MonkeyPatch, query: str
 ) -> None:
     web = WebServer()
-    monkeypatch.delenv("LOGFIRE_TOKEN", raising=False)
-    for name, value in OFTEN.items():
-        monkeypatch.setenv(name, value)
+    _tell(monkeypatch)
     with collector() as otlp, issuing() as issuer, listening(web):
         issuer.documents[f"/keys{query}"] = issuer.documents["/keys"]
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", otlp.url)
