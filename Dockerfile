@@ -1,5 +1,6 @@
 # One image for `watcher api`, `watcher worker`, `watcher beat` and `watcher migrate`: the command says which.
-ARG BASE=python:3.13-slim
+# Tag and digest are moved together: the tag says what it is, the digest which build of it.
+ARG BASE=python:3.13.15-slim-trixie@sha256:7e3a6aca9d74f93cca21a91d86a8dad8c34749afd5b4a98ee481c9c47b9f5ed4
 
 FROM ${BASE} AS build
 # hadolint ignore=DL3008

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -12,6 +13,10 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 INCLUDED = "python3,python3-venv,ca-certificates"
+NAMED = re.compile(r"^ARG BASE=python:(\d+\.\d+)[.\d]*-slim-(\w+)", re.MULTILINE)
+UNREAD = ("man", "doc", "info", "locale")
+"""Below `/usr/share`, and left out by Debian's slim images, too."""
+
 CERTIFICATES = Path("/etc/ssl/certs")
 BASE, IMAGE = "localhost/watcher-base", "localhost/watcher"
 SOCKET = Path("run/postgres/.s.PGSQL.5432")
@@ -59,16 +64,17 @@ class Tools:
         self._directory = directory
         storage = directory / "storage.conf"
         places = f'graphroot = "{directory}/graph"\nrunroot = "{directory}/run"\n'
-        storage.write_text(f'[storage]\ndriver = "vfs"\n{places}')
+        storage.write_text(f"[storage]\n{places}")
         self._environment = os.environ | {"CONTAINERS_STORAGE_CONF": str(storage)}
 
     def build(self) -> None:
         tar = self._directory / "base.tar"
         if not tar.exists():
             new = tar.with_suffix(".new")
+            left_out = [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in UNREAD]
             self._run(
-                "mmdebstrap", "--format=tar", "--variant=minbase", f"--include={INCLUDED}", release(), new
-            )
+                "mmdebstrap", "--format=tar", "--variant=minbase", f"--include={INCLUDED}", *left_out, named_base()[1], new
+            )  # fmt: skip
             new.replace(tar)
         container = self._run("buildah", "from", "scratch")
         self._run("buildah", "add", "--quiet", container, tar, "/")
@@ -129,9 +135,12 @@ class Tools:
         )
 
 
-def release() -> str:
-    lines = Path("/etc/os-release").read_text().splitlines()
-    return dict(line.partition("=")[::2] for line in lines)["VERSION_CODENAME"]
+def named_base() -> tuple[str, str]:
+    """Version of Python and release of Debian of the image that the Dockerfile builds upon."""
+    found = NAMED.search((ROOT / "Dockerfile").read_text())
+    if found is None:
+        sys.exit("The Dockerfile names no slim image of Python.")
+    return found[1], found[2]
 
 
 def size(root: Path) -> int:

@@ -1,8 +1,9 @@
 """An issuer of tokens, on this machine: keys made for the test, published over HTTP."""
 
 import json
+import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -36,7 +37,7 @@ def published(key: PrivateKey, identity: str, **more: str) -> dict[str, Any]:
 
 
 class Issuer:
-    """Answers with what its `documents` have for a path; counts what it is asked."""
+    """Answers with what its `documents` have for a path, `pause` seconds between two bytes; counts what it is asked."""
 
     audience = "watcher"
 
@@ -44,6 +45,9 @@ class Issuer:
         self.asked: list[str] = []
         self.documents: dict[str, Any] = {}
         self.redirects: dict[str, str] = {}
+        self.heads: dict[str, str] = {}
+        self.traces: list[str | None] = []
+        self.pause = 0.0
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
         self.jwks_url = f"{self.url}/keys"
@@ -76,16 +80,26 @@ class Issuer:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 issuer.asked.append(self.path)
+                issuer.traces.append(self.headers["traceparent"])
                 document = issuer.documents.get(self.path)
                 target = issuer.redirects.get(self.path)
                 self.send_response(302 if target else 404 if document is None else 200)
                 if target:
                     self.send_header("Location", target)
+                for name, value in issuer.heads.items():
+                    self.send_header(name, value)
                 self.end_headers()
                 if document is not None:
-                    self.wfile.write(
-                        document if isinstance(document, bytes) else json.dumps(document).encode()
-                    )
+                    self._say(document if isinstance(document, bytes) else json.dumps(document).encode())
+
+            def _say(self, text: bytes) -> None:
+                if not issuer.pause:
+                    self.wfile.write(text)
+                    return
+                with suppress(ConnectionError):  # whoever asked need not hear it to the end
+                    for byte in text:
+                        self.wfile.write(bytes([byte]))
+                        time.sleep(issuer.pause)
 
             def log_message(self, format: str, *args: object) -> None:
                 """Nothing to the output of the tests."""

@@ -29,6 +29,7 @@ SECONDS: Mapping[str, int] = {
     "http_limits": 20,
     "http_lineage_bounds": 15,
     "http_lineage_crowds": 35,
+    "image": 80,
     "lineage_faults": 40,
     "nycflights_demo": 30,
     "openapi": 35,

@@ -22,7 +22,9 @@ FREE = 1 << 20
 """Bytes that PostgreSQL may have let go of while the volume was full."""
 
 SMALL = Stage(postgres={"min_wal_size": "32MB", "max_wal_size": "64MB"}, volume_megabytes=VOLUME_MEGABYTES)
-OWN_CONNECTIONS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'watcher'"
+OWN_CONNECTIONS = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'watcher%'"
+)
 
 
 @contextmanager

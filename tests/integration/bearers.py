@@ -14,7 +14,8 @@ EAGER = Terms(fresh=300, stale=600, kept=3_600, pause=0, patience=30)
 NAMES = scope_names("read=watcher:read write=watcher:write admin=watcher:admin")
 
 
-def accepting(issuer: Issuer, terms: Terms = EAGER, **changes: object) -> BearerTokens:
+def accepted(issuer: Issuer, **changes: object) -> domain.Issuer:
+    """What the settings say of it."""
     settings: dict[str, object] = {
         "url": issuer.url,
         "audience": issuer.audience,
@@ -23,7 +24,11 @@ def accepting(issuer: Issuer, terms: Terms = EAGER, **changes: object) -> Bearer
         "names": NAMES,
         "algorithms": ("RS256", "ES256"),
     }
-    return BearerTokens(domain.Issuer(**(settings | changes)), SystemClock(), terms)  # type: ignore[arg-type]
+    return domain.Issuer(**(settings | changes))  # type: ignore[arg-type]
+
+
+def accepting(issuer: Issuer, terms: Terms = EAGER, **changes: object) -> BearerTokens:
+    return BearerTokens(accepted(issuer, **changes), SystemClock(), terms)
 
 
 async def refusal(tokens: BearerTokens, token: str) -> str:

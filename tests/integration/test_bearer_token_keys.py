@@ -1,11 +1,17 @@
 """The keys of an issuer: found, read again, and outliving it for a while."""
 
+import gzip
+import json
+from time import monotonic
+
 import pytest
 
-from tests.integration.bearers import accepting, refusal
+from tests.integration.bearers import accepted, accepting, refusal
 from tests.issuer import Issuer, issuing, published, rsa_key
 from tests.logs import logged
+from watcher.adapters.identity import key_set
 from watcher.adapters.identity.bearer_tokens import TERMS, BearerTokens
+from watcher.adapters.identity.key_set import IssuerUnavailable, read_keys
 from watcher.adapters.identity.refreshed import SourceUnavailable
 from watcher.domain.callers import Scope
 
@@ -85,6 +91,34 @@ async def test_a_document_of_discovery_that_is_not_right_is_not_followed(
     with pytest.raises(SourceUnavailable):
         await tokens.find(issuer.token())
     await tokens.close()
+
+
+async def test_an_answer_is_not_unpacked(issuer: Issuer, tokens: BearerTokens) -> None:
+    token, keys = issuer.token(), json.dumps(issuer.documents["/keys"]).encode()
+    issuer.documents["/keys"] = gzip.compress(keys)
+    issuer.heads["Content-Encoding"] = "gzip"
+    with pytest.raises(SourceUnavailable):
+        await tokens.find(token)
+
+
+async def test_an_issuer_that_says_a_little_all_the_time_is_not_heard_to_the_end(
+    issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(key_set, "SECONDS", 1.0)
+    issuer.pause = 0.3  # between two bytes: each alone comes in time
+    began = monotonic()
+    with pytest.raises(IssuerUnavailable, match="TimeoutError"):
+        await read_keys(accepted(issuer))
+    assert monotonic() - began < 0.3 * len(json.dumps(issuer.documents["/keys"])) / 2
+
+
+@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:9", "ftp://127.0.0.1:9"])
+async def test_a_proxy_that_cannot_be_used_is_said(
+    issuer: Issuer, proxy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", proxy)
+    with pytest.raises(IssuerUnavailable, match="The proxy of this machine's settings cannot be used"):
+        await read_keys(accepted(issuer))
 
 
 async def test_a_redirect_is_not_followed(issuer: Issuer) -> None:

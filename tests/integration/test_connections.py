@@ -40,7 +40,7 @@ async def test_connections_that_the_database_ended_are_replaced_unnoticed(fresh_
     await gather(*(pipelines.page(Page()) for _ in range(LARGEST_POOL)))
     ended = await fetch(
         fresh_database,
-        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = 'watcher' AND datname = $1",
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name LIKE 'watcher %' AND datname = $1",
         name_of(fresh_database),
     )
     assert len(ended) == LARGEST_POOL

@@ -126,7 +126,7 @@ def test_what_is_not_ours_has_a_version() -> None:
     ]
     assert len(foreign) == 2
     for image in (*foreign, instruction("ARG").removeprefix("BASE=")):
-        assert re.fullmatch(r"[a-z]+:\d+\.\d+(-[a-z]+)?", image)
+        assert re.fullmatch(r"[a-z]+:\d+(\.\d+)+(-[a-z]+)*@sha256:[0-9a-f]{64}", image)
 
 
 def test_the_port_is_the_same_everywhere() -> None:

@@ -25,7 +25,7 @@ COUNT = Query.parsed("count", "SELECT count(*) AS rows, pg_is_in_recovery() AS r
 NOTE = Query.parsed("note", "INSERT INTO noted DEFAULT VALUES")
 SLEEP = Query.parsed("sleep", "SELECT pg_sleep(:seconds::FLOAT8), pg_is_in_recovery() AS replica")
 READERS = """
-    SELECT count(*) FROM pg_stat_activity WHERE application_name = 'watcher' AND query NOT LIKE '%pg_last_wal%'"""
+    SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'watcher %' AND query NOT LIKE '%pg_last_wal%'"""
 TURNS = 200
 QUESTIONS = (
     "/pipeline",

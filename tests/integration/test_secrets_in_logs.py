@@ -31,6 +31,7 @@ IN_URL, IN_TRUTH = f"p%40{DATABASE}", f"p@{DATABASE}"
 PEPPER = "pepper-0f-more-than-sixteen"
 LOGFIRE = "secret-0f-logfire"
 CHANNEL = ("user-0f-channel", "passwd-0f-channel", "path-0f-channel", "query-0f-channel")
+KEYS = "/keys?token=token-0f-issuer"
 WRONG = "wr0ng-password"
 SECONDS = 90.0
 
@@ -62,6 +63,7 @@ class House:
             "key_pepper": PEPPER,
             "oidc_issuer": self.issuer.url,
             "oidc_audience": self.issuer.audience,
+            "oidc_jwks_url": f"{self.issuer.url}{KEYS}",
             "alert_channels": f"name=up url={up} name=down url={down}",
             "alert_schemes": "json",
             "logfire_token": LOGFIRE,
@@ -122,6 +124,7 @@ def house(
         listening(refusing),
         ExitStack() as stack,
     ):
+        issuer.documents[KEYS] = issuer.documents["/keys"]
         yield House(fresh_database, tmp_path, broker, web, refusing, issuer, request.param, stack)
 
 
@@ -129,6 +132,7 @@ def secrets_with(key: str, token: str) -> dict[str, str]:
     return {
         "the password of the database": DATABASE,
         "the password of the broker": PASSWORD,
+        "the token for the keys of the issuer": KEYS.partition("=")[2],
         "another password of the broker": WRONG,
         "the pepper": PEPPER,
         "a key": key.rpartition("_")[2],

@@ -59,4 +59,7 @@ def test_alerts_and_keys_of_an_issuer_are_spans_of_the_request_that_set_them_off
         assert sent.attributes["watcher.channel.kind"] == "json"
         assert sent.attributes["watcher.outcome"] == "delivered"
         assert read.attributes["watcher.outcome"] == "read"
+        documents = [span for span in otlp.named("GET") if span.parent == read.identity]
+        assert [span.attributes["http.target"] for span in documents] == issuer.asked
+        assert issuer.traces == [f"00-{read.trace}-{span.identity}-01" for span in documents]
         assert [span for span in otlp.spans if SECRET in str(span)] == []

@@ -21,6 +21,7 @@ from watcher.domain.diagnosis_database import (
     WorkFacts,
     judged,
 )
+from watcher.domain.diagnosis_pools import PoolFacts
 from watcher.domain.diagnosis_tables import (
     DEAD_ROWS,
     FREE_BYTES,
@@ -44,6 +45,7 @@ WELL = DatabaseFacts(
     used=10,
     own=8,
     busy=1,
+    pools=PoolFacts((), pooled=False),
     unsafe=(),
     statement_seconds=0.0,
     bytes=1,

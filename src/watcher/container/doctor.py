@@ -18,7 +18,7 @@ LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 async def diagnosed(settings: Settings) -> Diagnosis:
     """What there is to say about a Watcher with these settings, however ill it is."""
-    container = Container(settings=settings)
+    container = Container(settings=settings, program="doctor")
     clock, exams = container.clock(), container.broker_exams()
     async with closing(container):
         try:

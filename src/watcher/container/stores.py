@@ -97,6 +97,7 @@ class Stores(MemoryStores):
     """The ports, and for each the adapter that the settings choose."""
 
     settings = MemoryStores.settings
+    program: Provider[str] = providers.Object("embedded")  # what its connections are named after
     store: Provider[str] = providers.Callable(_store, settings)
     task_bus: Provider[str] = providers.Callable(_task_bus, settings)
     clock: Provider[Clock] = providers.Singleton(SystemClock)
@@ -109,6 +110,7 @@ class Stores(MemoryStores):
         pool_size=settings.provided.pool_size,
         processes=settings.provided.workers,
         timeout=settings.provided.database_timeout,
+        program=program,
     )
 
     pipeline_types: Provider[PipelineTypes] = providers.Selector(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from watcher.domain import diagnosis_replica, diagnosis_schema, diagnosis_tables
+from watcher.domain import diagnosis_pools, diagnosis_replica, diagnosis_schema, diagnosis_tables
 from watcher.domain.diagnosis import (
     Finding,
     bytes_in_words,
@@ -15,6 +15,7 @@ from watcher.domain.diagnosis import (
     ok,
     warning,
 )
+from watcher.domain.diagnosis_pools import PoolFacts
 from watcher.domain.diagnosis_replica import ReplicaFacts
 from watcher.domain.diagnosis_schema import Objects
 from watcher.domain.diagnosis_tables import IndexFacts, TableFacts
@@ -83,6 +84,7 @@ class DatabaseFacts:
     used: int
     own: int
     busy: int
+    pools: PoolFacts
     unsafe: Sequence[str]
     statement_seconds: float
     bytes: int
@@ -115,6 +117,7 @@ def judged(facts: DatabaseFacts, now: datetime) -> Iterator[Finding]:
     yield _latency(facts)
     yield _clock(facts)
     yield _connections(facts)
+    yield from diagnosis_pools.judged(facts.pools, facts.usable)
     yield _durability(facts)
     yield from diagnosis_schema.judged(facts.objects, facts.expected)
     yield from diagnosis_tables.judged(facts.tables, facts.indexes, facts.counted_since, now)

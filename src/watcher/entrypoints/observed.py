@@ -22,7 +22,7 @@ def application(settings: Settings, service: str) -> "ASGIApp":
     from watcher.telemetry.requests import Requests
 
     telemetry = Telemetry(settings, service)
-    container = metered(Container(settings=settings))
+    container = metered(Container(settings=settings, program=service.removeprefix("watcher-")))
     queues = None  # those of a broker are the beat's to tell of
     if container.task_bus() == "celery":
         from watcher.telemetry.messages import trace_sending

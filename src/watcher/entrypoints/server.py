@@ -152,7 +152,9 @@ class Server(BaseApplication):
             from watcher.container import Container
             from watcher.entrypoints.http.app import create_app
 
-            return create_app(Container(settings=self.settings))
+            return create_app(
+                Container(settings=self.settings, program=self._service.removeprefix("watcher-"))
+            )
 
     def run(self) -> None:
         require_safe(self.settings)
@@ -258,7 +260,7 @@ def _obstacles(settings: Settings) -> list[str]:
         from watcher.container import Container, closing
 
     async def asked() -> list[str]:
-        async with closing(Container(settings=settings)) as watcher:
+        async with closing(Container(settings=settings, program="start")) as watcher:
             return list(await watcher.probes.obstacles())
 
     return asyncio.run(asked())

@@ -1,4 +1,4 @@
-"""Calls of others over the network that no instrumentation sees: alerts that go to channels, keys of an issuer.
+"""Calls of others over the network: alerts that go to channels, keys of an issuer.
 
 Spans never have an URL, which may be a secret.
 """

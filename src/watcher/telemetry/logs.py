@@ -36,7 +36,12 @@ def in_json(settings: Settings) -> bool:
 
 
 def begin(settings: Settings) -> None:
-    """From now on what is logged goes to standard error as JSON, and so do warnings, if the settings say so."""
+    """From now on what is logged goes to standard error as JSON, and so do warnings, if the settings say so.
+
+    What HTTP clients ask for is not logged: an URL may have a secret.
+    """
+    for client in ("httpx", "httpcore"):
+        logging.getLogger(client).setLevel(logging.WARNING)
     if in_json(settings):
         handler = logging.StreamHandler(sys.stderr)
         handler.setFormatter(JsonLines())

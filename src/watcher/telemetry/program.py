@@ -6,11 +6,11 @@ import os
 from collections.abc import Callable
 from concurrent.futures import Future
 from importlib.metadata import version
-from importlib.util import find_spec
 from threading import Thread
 from typing import Any, TypeVar
 
 import opentelemetry.instrumentation.asyncpg  # here, so that it is done before a worker forks
+import opentelemetry.instrumentation.httpx
 import opentelemetry.instrumentation.redis  # noqa: F401 (the same)
 from opentelemetry import trace
 
@@ -37,8 +37,7 @@ class Telemetry:
         _as_daemon(lambda: _configure(settings, service)).result()
         logfire.instrument_asyncpg()
         logfire.instrument_redis()
-        if find_spec("httpx") is not None:
-            logfire.instrument_httpx()
+        logfire.instrument_httpx()
         _number_records()
         self.closing = False
 

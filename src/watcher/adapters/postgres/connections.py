@@ -1,7 +1,10 @@
 """Connections to one database: asyncpg's pool, and those of it that are kept between statements."""
 
 import asyncio
+import os
+import socket
 from contextlib import suppress
+from itertools import count
 from time import monotonic
 from typing import Any
 
@@ -9,6 +12,7 @@ import asyncpg
 import orjson
 
 from watcher.domain.measures import PoolUse
+from watcher.domain.pool_names import PREFIX, PoolName
 
 Connection = asyncpg.pool.PoolConnectionProxy
 
@@ -24,18 +28,22 @@ SERVER_SETTINGS = {
     # The plans of statements over short lists do not depend on the values: plan once for each connection.
     "plan_cache_mode": "force_generic_plan",
     "jit": "off",
-    "application_name": "watcher",
+    "application_name": PREFIX,
     "timezone": "UTC",
 }
 KNOWN_TO_POOLERS = ("application_name", "timezone")
 """What PgBouncer takes at the start of a connection, and sets wherever that leads."""
+
+NUMBERS = count(1)
+"""Of the pools of this process."""
 
 
 class Connections:
     """At most `size` connections, made when needed and anew where they broke.
 
     `pooled` ones lead to PgBouncer in transaction mode, where a connection is another session in each transaction: no
-    statement is prepared on it, and what is set is set in each transaction, by `terms`.
+    statement is prepared on it, and what is set is set in each transaction, by `terms`. Others are named after `program` and
+    this process, see `PoolName`; those not, for PgBouncer would have to rename its own whenever they change hands.
 
     With `size` 0 it is derived from the database's limit and `processes`, the number of processes that share
     it, but `LARGEST_POOL` at most: few connections with work waiting in the process are faster than many that
@@ -43,7 +51,18 @@ class Connections:
     statement.
     """
 
-    def __init__(self, dsn: str, *, size: int, processes: int, timeout: float, pooled: bool = False) -> None:
+    def __init__(
+        self,
+        dsn: str,
+        *,
+        size: int,
+        processes: int,
+        timeout: float,
+        pooled: bool = False,
+        program: str = "embedded",
+    ) -> None:
+        self.pooled = pooled
+        self._program = program
         self._dsn = dsn
         self._size = size
         self._processes = processes
@@ -140,19 +159,24 @@ class Connections:
             await pool.release(connection)
 
     async def _new_pool(self) -> asyncpg.Pool:
+        size = self._size or await self._derived_size()
         pool = asyncpg.create_pool(
             self._dsn,
             min_size=0,
-            max_size=self._size or await self._derived_size(),
+            max_size=size,
             timeout=self._timeout,
             command_timeout=self._timeout,
             max_inactive_connection_lifetime=IDLE_SECONDS,
-            server_settings=self._server_settings,
+            server_settings=self._server_settings | ({} if self.pooled else self._name(size)),
             statement_cache_size=self._statements,
             init=_prepared,
             reset=_left_as_it_is,
         )
         return await pool
+
+    def _name(self, size: int) -> dict[str, str]:
+        """Made with the pool, when this process is no longer to become another."""
+        return named(self._program, size, next(NUMBERS))
 
     def _lock_milliseconds(self) -> int:
         """Less than a statement has: who waits for a row that somebody holds can say so, and let others pass."""
@@ -167,6 +191,11 @@ class Connections:
         finally:
             await connection.close()
         return max(1, min((limit - RESERVED_CONNECTIONS) // self._processes, LARGEST_POOL))
+
+
+def named(program: str, size: int, number: int = 1) -> dict[str, str]:
+    """The setting that says on the server whose connections these are."""
+    return {"application_name": PoolName.made(program, os.getpid(), number, socket.gethostname(), size).text}
 
 
 class Taken:

@@ -60,9 +60,12 @@ class Database:
         timeout: float = 10.0,
         pooled: bool = False,
         replica: str | None = None,
+        program: str = "embedded",
     ) -> None:
         def connections(dsn: str) -> Connections:
-            return Connections(dsn, size=pool_size, processes=processes, timeout=timeout, pooled=pooled)
+            return Connections(
+                dsn, size=pool_size, processes=processes, timeout=timeout, pooled=pooled, program=program
+            )
 
         self.connections = connections(dsn)
         self.replica = None if replica is None else Replica(self.connections, connections(replica))

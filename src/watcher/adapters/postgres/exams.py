@@ -1,5 +1,6 @@
 """What `watcher doctor` asks PostgreSQL."""
 
+import asyncio
 from time import perf_counter
 
 from watcher.adapters.postgres.database import Database
@@ -12,6 +13,7 @@ from watcher.domain.diagnosis_database import (
     WaitFacts,
     WorkFacts,
 )
+from watcher.domain.diagnosis_pools import LOOKS, PAUSE_SECONDS, Holding, PoolFacts
 from watcher.domain.diagnosis_schema import Objects
 from watcher.domain.diagnosis_tables import IndexFacts, TableFacts
 from watcher.domain.errors import Unavailable
@@ -53,6 +55,7 @@ class PostgresExams:
             connect_seconds=connecting,
             answer_seconds=answering,
             skew_seconds=skew.total_seconds(),
+            pools=PoolFacts(await self._looks(), self._database.connections.pooled),
             unsafe=server.pop("unsafe") or (),
             transactions=[TransactionFacts(**each) for each in await rows(SQL["transactions"])],
             waits=[WaitFacts(**each) for each in await rows(SQL["waits"])],
@@ -73,6 +76,17 @@ class PostgresExams:
         except Unavailable:
             return None
         return WorkFacts(**dict(row)) if row is not None else None
+
+    async def _looks(self) -> list[list[Holding]]:
+        """Who has which connections, asked several times within a short while."""
+        looks = [await self._look()]
+        for _ in range(LOOKS - 1):
+            await asyncio.sleep(PAUSE_SECONDS)
+            looks.append(await self._look())
+        return looks
+
+    async def _look(self) -> list[Holding]:
+        return [Holding(**each) for each in await self._database.rows(SQL["pools"])]
 
     async def _connecting(self) -> float:
         """Seconds that a connection of its own takes."""

@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 from sqlalchemy.util import await_only
 
+from watcher.adapters.postgres.connections import named
 from watcher.adapters.postgres.queries import load
 from watcher.adapters.postgres.remedies import Way, cause, of_encoding, remedy
 from watcher.adapters.postgres.schema import migrations
@@ -37,7 +38,7 @@ async def migrate(dsn: str, *, revision: str = "head", patience: float = 300.0) 
     """
 
     async def connected() -> asyncpg.Connection:
-        return await asyncpg.connect(dsn, timeout=30)
+        return await asyncpg.connect(dsn, timeout=30, server_settings=named("migrate", 1))
 
     # The URL only names the driver: connections come from `connected`, which reads the whole DSN.
     engine = create_async_engine("postgresql+asyncpg://", async_creator=connected, poolclass=NullPool)

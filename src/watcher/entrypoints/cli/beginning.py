@@ -30,7 +30,7 @@ async def of_the_database(settings: Settings) -> Sequence[str]:
     """What stands between this machine and a database that is ready."""
     from watcher.container import Container
 
-    return await Container(settings=settings).probes().obstacles()
+    return await Container(settings=settings, program="start").probes().obstacles()
 
 
 def lacking(settings: Settings, question: Question, what: str) -> Sequence[str]:

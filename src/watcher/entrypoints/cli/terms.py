@@ -94,7 +94,7 @@ def asked(
     from watcher.domain.errors import WatcherError
 
     async def answer(settings: Settings) -> Answer:
-        async with closing(Container(settings=settings)) as watcher:
+        async with closing(Container(settings=settings, program="command")) as watcher:
             return await question(watcher)
 
     options |= {"database_timeout": COMMAND_SECONDS}

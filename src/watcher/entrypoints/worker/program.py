@@ -36,7 +36,9 @@ def work(
     settings: Settings,
     *,
     terms: Mapping[Job, Terms] = JOBS,
-    container: Callable[[Settings], Container] = lambda settings: Container(settings=settings),
+    container: Callable[[Settings], Container] = lambda settings: Container(
+        settings=settings, program="worker"
+    ),
     **transport: Any,
 ) -> int:
     """Runs a worker until it is told to stop; its exit code. `transport` are options of Celery's transport."""

@@ -20,6 +20,17 @@ SELECT count(*) AS used,
 FROM pg_stat_activity AS a
 WHERE a.backend_type = 'client backend' AND a.pid <> pg_backend_pid();
 
+-- name: pools
+-- By their names, which say of whose pool they are. A role that is neither theirs nor may read all statistics sees neither
+-- their states nor what kind of process serves them.
+SELECT a.application_name AS name, COALESCE(a.datname = current_database(), FALSE) AS here, count(*) AS held,
+    count(*) FILTER (WHERE a.state NOT IN ('idle', 'disabled')) AS busy,
+    count(*) FILTER (WHERE a.state IS NULL OR a.state = 'disabled') AS hidden
+FROM pg_stat_activity AS a
+WHERE (a.application_name = 'watcher' OR a.application_name LIKE 'watcher %')
+    AND COALESCE(a.backend_type, 'client backend') = 'client backend' AND a.pid <> pg_backend_pid()
+GROUP BY name, here;
+
 -- name: transactions
 -- How long, by the clock of the database.
 SELECT a.pid, COALESCE(NULLIF(a.application_name, ''), 'unnamed') AS program, a.state,
