@@ -1,6 +1,7 @@
 """Every contract holds in two worlds: the store in memory and PostgreSQL."""
 
 from collections.abc import AsyncIterator, Iterator
+from functools import cache
 
 import pytest
 from dependency_injector import providers
@@ -59,12 +60,7 @@ async def world(
     auto_anomaly_rules: tuple[MetricField, ...] | None,
 ) -> AsyncIterator[World]:
     """An empty record, wired by the container with its clock stopped at noon, and nobody to do its jobs."""
-    settings = Settings(
-        database_url=SecretStr(dsn),
-        database_timeout=database_timeout,
-        auto_anomaly_rules=auto_anomaly_rules,
-    )
-    container = Container(settings=settings)
+    container = Container(settings=settings_of(dsn, database_timeout, auto_anomaly_rules))
     clock = StoppedClock()
     container.clock.override(providers.Object(clock))
     container.jobs.override(providers.Object(MemoryJobs()))
@@ -74,6 +70,18 @@ async def world(
     async with closing(container):
         yield World(store, dsn, container, clock)
         assert connections_in_use(container) == 0
+
+
+@cache
+def settings_of(
+    dsn: str, database_timeout: float, auto_anomaly_rules: tuple[MetricField, ...] | None
+) -> Settings:
+    """They cannot be changed, and to read the environment for each of 1,700 worlds takes seconds."""
+    return Settings(
+        database_url=SecretStr(dsn),
+        database_timeout=database_timeout,
+        auto_anomaly_rules=auto_anomaly_rules,
+    )
 
 
 def connections_in_use(container: Container) -> int:

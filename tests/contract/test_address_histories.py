@@ -222,5 +222,5 @@ class AddressHistories(RuleBasedStateMachine):
         assert connections_in_use(self.twins.postgres.container) == 0
 
 
-def test_every_history_of_addresses_means_the_same_in_both_worlds(loop: OwnLoop, database: str) -> None:
-    lived(AddressHistories, loop, database, steps=20)
+def test_every_history_of_addresses_means_the_same_in_both_worlds(loop: OwnLoop, fresh_database: str) -> None:
+    lived(AddressHistories, loop, fresh_database, steps=20)

@@ -181,5 +181,5 @@ def nth(identities: dict[int, int], turn: int) -> int:
     return NOBODY if turn == ROUND or not known else known[-1 - turn % len(known)]
 
 
-def test_every_history_means_the_same_in_both_worlds(loop: OwnLoop, database: str) -> None:
-    lived(Histories, loop, database, steps=30)
+def test_every_history_means_the_same_in_both_worlds(loop: OwnLoop, fresh_database: str) -> None:
+    lived(Histories, loop, fresh_database, steps=30)

@@ -269,9 +269,9 @@ def test_every_history_of_lineage_is_that_of_networkx_in_memory(
 
 
 def test_every_history_of_lineage_is_that_of_networkx_in_postgres(
-    loop: OwnLoop, database: str, capsys: pytest.CaptureFixture[str]
+    loop: OwnLoop, fresh_database: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    here = prepared("postgres", database)
+    here = prepared("postgres", fresh_database)
     try:
         told = played(loop, here, max_examples=settings().max_examples // POSTGRES_SHARE)
     finally:

@@ -256,5 +256,5 @@ def _rounded(value: Fraction, decimals: int) -> float:
     return float(Fraction(scaled.numerator // scaled.denominator, 10**decimals))
 
 
-def test_the_report_is_true_and_cleaning_up_divides_no_tree(loop: OwnLoop, database: str) -> None:
-    lived(Histories, loop, database, steps=30)
+def test_the_report_is_true_and_cleaning_up_divides_no_tree(loop: OwnLoop, fresh_database: str) -> None:
+    lived(Histories, loop, fresh_database, steps=30)

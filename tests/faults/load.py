@@ -11,6 +11,8 @@ from typing import Self
 
 import httpx
 
+from tests.plain import PLAIN
+
 DAWN = datetime(2026, 1, 1, tzinfo=UTC)
 PAUSE_SECONDS = 0.02
 SERVED = range(200, 300)
@@ -110,7 +112,7 @@ class Load:
         return len(self.ended)
 
     def _pipeline(self, number: int) -> int:
-        with httpx.Client(base_url=self.url, timeout=30, trust_env=False) as client:
+        with httpx.Client(base_url=self.url, timeout=30, trust_env=False, verify=PLAIN) as client:
             body = {"name": f"load {number}", "pipeline_type_name": "load"}
             identity = int(client.post("/pipeline", json=body).raise_for_status().json()["id"])
             if self.watched:
@@ -119,7 +121,7 @@ class Load:
         return identity
 
     def _lives(self, number: int, life: Callable[["Client"], Iterator[None]]) -> None:
-        with httpx.Client(base_url=self.url, timeout=60, trust_env=False) as http:
+        with httpx.Client(base_url=self.url, timeout=60, trust_env=False, verify=PLAIN) as http:
             for _ in life(Client(number, http, self.asked, self._stopping)):
                 if self._stopping.wait(self.pause_seconds):
                     return

@@ -10,7 +10,7 @@ from typing import Self
 import psutil
 
 from tests.broker import Broker
-from tests.integration.programs import Program, free_port, until
+from tests.integration.programs import POLL_SECONDS, Program, free_port, until
 from tests.server import fetch
 
 BEGUN = "SELECT message, attempts FROM job_attempt"
@@ -131,7 +131,7 @@ class Cluster:
                 each.resume()
             return False
 
-        until(caught, 60, "a worker at work")
+        until(caught, 60, "a worker at work", slowest=POLL_SECONDS)
         return masters
 
     def _end(self, processes: Sequence[psutil.Process]) -> None:

@@ -20,6 +20,7 @@ from tests.integration.clusters import Postgres
 from tests.integration.conftest import TIMEOUT, Serve
 from tests.integration.programs import Program, until
 from tests.integration.wire import answer, problem
+from tests.plain import PLAIN
 from tests.server import Server, execute, fetch
 from watcher.adapters.postgres.database import Database
 from watcher.adapters.postgres.deliveries import PostgresDeliveries
@@ -68,9 +69,11 @@ def test_a_database_that_restarts_loses_nothing_acknowledged(
         _more(load)
         durable.end(number)
         _unavailable(load)
-        ready = problem(httpx.get(f"{server.url}/health/ready", timeout=30, trust_env=False), 503)
+        ready = problem(
+            httpx.get(f"{server.url}/health/ready", timeout=30, trust_env=False, verify=PLAIN), 503
+        )
         assert (ready["parts"]["database"]["state"], ready["parts"]["beat"]["state"]) == ("failed", "unknown")
-        assert httpx.get(f"{server.url}/health/live", timeout=30, trust_env=False).is_success
+        assert httpx.get(f"{server.url}/health/live", timeout=30, trust_env=False, verify=PLAIN).is_success
         durable.start()
         _more(load)
 

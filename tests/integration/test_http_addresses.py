@@ -7,6 +7,7 @@ import pytest
 
 from tests.integration.programs import Program
 from tests.integration.wire import NOBODY, Json, Wire, answer, problem
+from tests.plain import PLAIN
 
 ADDRESS = {"name": "orders", "address_type_name": "postgres", "address_type_group_name": "database"}
 TYPE = {"name": "postgres", "group_name": "database"}
@@ -59,7 +60,7 @@ def test_they_have_the_fields_of_the_contract(wire: Wire) -> None:
 @both
 def test_twenty_four_at_once_create_one(wire: Wire, api: Program, path: str) -> None:
     def declared(_: int) -> httpx.Response:
-        return httpx.post(f"{api.url}{path}", json=BODIES[path], timeout=60, trust_env=False)
+        return httpx.post(f"{api.url}{path}", json=BODIES[path], timeout=60, trust_env=False, verify=PLAIN)
 
     with ThreadPoolExecutor(CALLERS) as pool:
         responses = list(pool.map(declared, range(CALLERS)))

@@ -17,6 +17,7 @@ from tests.integration.keys import bearing, created, identity, listed, watcher_k
 from tests.integration.programs import Program, until
 from tests.integration.wire import answer, problem
 from tests.issuer import Issuer, issuing
+from tests.plain import PLAIN
 
 PEPPER = "pepper-of-more-than-sixteen"
 SECONDS = 60.0
@@ -36,7 +37,9 @@ def issuer() -> Iterator[Issuer]:
 @cache
 def client() -> httpx.Client:
     """It keeps no connection."""
-    return httpx.Client(timeout=60, trust_env=False, limits=httpx.Limits(max_keepalive_connections=0))
+    return httpx.Client(
+        timeout=60, trust_env=False, verify=PLAIN, limits=httpx.Limits(max_keepalive_connections=0)
+    )
 
 
 def asked(api: Program, key: str | None, method: str = "GET", path: str = "/pipeline") -> httpx.Response:
@@ -52,7 +55,9 @@ def processes(*apis: Program) -> Iterator[list[httpx.Client]]:
     with ExitStack() as stack:
 
         def connected(api: Program) -> bool:
-            one = stack.enter_context(httpx.Client(base_url=api.url, timeout=60, trust_env=False))
+            one = stack.enter_context(
+                httpx.Client(base_url=api.url, timeout=60, trust_env=False, verify=PLAIN)
+            )
             stream = one.get("/health/live").extensions["network_stream"]
             port = stream.get_extra_info("client_addr")[1]
             for child in api.children():

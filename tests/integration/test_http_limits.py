@@ -16,6 +16,7 @@ import pytest
 from tests.integration.conftest import Serve
 from tests.integration.programs import Program, until
 from tests.integration.wire import END, START, Wire, answer, check_problem, problem
+from tests.plain import PLAIN
 
 HEAD_LIMIT = 8_192
 BODY_LIMIT = 65_536
@@ -136,7 +137,11 @@ def test_connections_beyond_the_limit_are_refused_but_for_probes(strict: Program
     assert status == 503
     check_problem(found, 503)
     assert b"retry-after: 1" in received.lower()
-    until(lambda: httpx.get(f"{strict.url}/", trust_env=False).is_success, SECONDS, "they are served again")
+    until(
+        lambda: httpx.get(f"{strict.url}/", trust_env=False, verify=PLAIN).is_success,
+        SECONDS,
+        "they are served again",
+    )
 
 
 @pytest.mark.parametrize(

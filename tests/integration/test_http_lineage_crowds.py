@@ -11,6 +11,7 @@ import pytest
 
 from tests.integration.programs import Program, program, until
 from tests.integration.wire import Json, Wire, answer, depths, edges, problem, table
+from tests.plain import PLAIN
 from tests.server import execute, fetch
 
 CALLERS = 24
@@ -62,7 +63,7 @@ def test_a_crowd_declares_overlapping_new_addresses(
 
     def declared(number: int) -> httpx.Response:
         url = f"{api.url}/address_lineage"
-        return httpx.post(url, json=body(number), timeout=60, trust_env=False)
+        return httpx.post(url, json=body(number), timeout=60, trust_env=False, verify=PLAIN)
 
     with ThreadPoolExecutor(CALLERS) as pool:
         responses = list(pool.map(declared, range(CALLERS)))
@@ -91,7 +92,7 @@ def test_a_crowd_declares_one_pipeline(wire: Wire, api: Program, tmp_path: Path)
             "source_addresses": [table(f"s{number % 6}"), table("shared")],
             "target_addresses": [table(f"t{number % 6}")],
         }
-        return httpx.post(f"{api.url}/address_lineage", json=body, timeout=60, trust_env=False)
+        return httpx.post(f"{api.url}/address_lineage", json=body, timeout=60, trust_env=False, verify=PLAIN)
 
     with ThreadPoolExecutor(CALLERS) as pool:
         statuses = {response.status_code for response in pool.map(declared, range(4 * CALLERS))}
@@ -113,7 +114,9 @@ def test_whoever_asks_after_the_answer_sees_the_change(wire: Wire, api: Program)
 
     def downstream(_: int) -> Json:
         query = {"name": "start", "direction": "downstream"}
-        response = httpx.get(f"{api.url}/address_lineage", params=query, timeout=60, trust_env=False)
+        response = httpx.get(
+            f"{api.url}/address_lineage", params=query, timeout=60, trust_env=False, verify=PLAIN
+        )
         found: Json = answer(response, 200)
         return depths(found)
 

@@ -8,6 +8,7 @@ import pytest
 
 from tests.integration.programs import Program
 from tests.integration.wire import NOBODY, Json, Wire, answer, problem
+from tests.plain import PLAIN
 from tests.server import fetch
 
 PIPELINE = {"name": "orders", "pipeline_type_name": "load"}
@@ -66,7 +67,9 @@ def test_twenty_four_at_once_create_one_pipeline(wire: Wire, api: Program) -> No
 
 def test_twenty_four_at_once_create_one_type(wire: Wire, api: Program) -> None:
     def declared(_: int) -> httpx.Response:
-        return httpx.post(f"{api.url}/pipeline_type", json={"name": "load"}, timeout=60, trust_env=False)
+        return httpx.post(
+            f"{api.url}/pipeline_type", json={"name": "load"}, timeout=60, trust_env=False, verify=PLAIN
+        )
 
     with ThreadPoolExecutor(CALLERS) as pool:
         statuses = sorted(response.status_code for response in pool.map(declared, range(CALLERS)))

@@ -16,6 +16,7 @@ from tests.integration.conftest import Serve
 from tests.integration.lineage_load import LineageLoad
 from tests.integration.programs import Program, program, until
 from tests.integration.wire import Wire, depths
+from tests.plain import PLAIN
 from tests.server import fetch
 
 PENDING = "SELECT count(*) FROM address_lineage_pending"
@@ -140,4 +141,4 @@ def test_a_killed_worker_loses_no_declaration(server: Program, durable: Postgres
     assert set(load.statuses) <= {200, 201}, load.statuses
     load.check(durable.dsn)
     verified(durable.dsn, tmp_path)
-    assert httpx.get(f"{server.url}/health/ready", trust_env=False).is_success
+    assert httpx.get(f"{server.url}/health/ready", trust_env=False, verify=PLAIN).is_success

@@ -15,6 +15,7 @@ from tests.contract.world import NOON, declaration
 from tests.integration.conftest import Serve
 from tests.integration.pgbouncer import SERVER_CONNECTIONS, pooled
 from tests.integration.programs import Program, program
+from tests.plain import PLAIN
 from tests.server import Server, fetch
 from watcher.adapters.postgres.connections import SERVER_SETTINGS
 from watcher.adapters.postgres.database import Database
@@ -121,7 +122,7 @@ class Client:
 
 
 async def work(api: Program) -> list[Client]:
-    async with httpx.AsyncClient(base_url=api.url, timeout=60, trust_env=False) as http:
+    async with httpx.AsyncClient(base_url=api.url, timeout=60, trust_env=False, verify=PLAIN) as http:
         clients = [Client(http, number) for number in range(CLIENTS)]
         records = [
             {

@@ -21,7 +21,7 @@ QUESTIONS = (
 async def test_questions_are_answered_and_writes_are_refused_for_now(
     fresh_database: str, serve: Serve
 ) -> None:
-    with serve(fresh_database) as api, api.client() as client:
+    with serve(fresh_database, workers="1") as api, api.client() as client:
         body = {"name": "read", "pipeline_type_name": "load"}
         assert client.post("/pipeline", json=body).json()["id"] == 1
         start = {"pipeline_id": 1, "start_date": "2026-01-01T00:00:00Z"}
@@ -35,7 +35,7 @@ async def test_questions_are_answered_and_writes_are_refused_for_now(
         assert client.post("/address_lineage", json=edges).is_success
     name = name_of(fresh_database)
     await execute(fresh_database, f"ALTER DATABASE {name} SET default_transaction_read_only = on")
-    with serve(fresh_database) as replica, replica.client() as client:
+    with serve(fresh_database, workers="1") as replica, replica.client() as client:
         assert {question: client.get(question).status_code for question in QUESTIONS} == dict.fromkeys(
             QUESTIONS, 200
         )

@@ -273,7 +273,7 @@ def test_every_question_has_the_answer_of_the_primary(pair: Pair, serve: Serve) 
         "source_addresses": [{"name": "a", "address_type_name": "t", "address_type_group_name": "g"}],
         "target_addresses": [{"name": "b", "address_type_name": "t", "address_type_group_name": "g"}],
     }
-    with serve(pair.primary.dsn) as plain, plain.client() as client:
+    with serve(pair.primary.dsn, workers="1") as plain, plain.client() as client:
         for name in ("p1", "p2"):
             assert client.post("/pipeline", json={"name": name, "pipeline_type_name": "t"}).is_success
             start = {"pipeline_id": 1, "start_date": "2026-01-01T00:00:00Z"}

@@ -14,6 +14,7 @@ import pytest
 
 from tests.integration.programs import Program, program, until
 from tests.integration.wire import END, START, answer
+from tests.plain import PLAIN
 
 SECONDS_TO_STOP = 10.0
 
@@ -75,7 +76,7 @@ def _recorded(up: Program, name: str) -> int:
 
 
 def _knows(up: Program, *names: str) -> None:
-    rows = httpx.get(f"{up.url}/pipeline", timeout=30, trust_env=False).json()
+    rows = httpx.get(f"{up.url}/pipeline", timeout=30, trust_env=False, verify=PLAIN).json()
     assert [(row["name"], row["watermark"]) for row in rows] == [(name, name) for name in names]
 
 

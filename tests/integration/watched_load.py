@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 import httpx
 
 from tests.integration.test_http_checks import HOURLY, TIMELY, ago
+from tests.plain import PLAIN
 
 PACE_SECONDS = 0.02
 DECLARING_SECONDS = 0.15
@@ -76,7 +77,7 @@ class WatchedLoad:
         self._going.set()
 
     def _lives(self, life: Callable[["Client", int], Iterator[float]], number: int) -> None:
-        with httpx.Client(base_url=self.url, timeout=30, trust_env=False) as http:
+        with httpx.Client(base_url=self.url, timeout=30, trust_env=False, verify=PLAIN) as http:
             client = Client(http, self.asked, self._going, self._stopping)
             for seconds in life(client, number):
                 if self._stopping.wait(seconds):
@@ -140,7 +141,7 @@ class WatchedLoad:
         """A client beside the threads, whom nobody stops."""
         going = threading.Event()
         going.set()
-        with httpx.Client(base_url=self.url, timeout=30, trust_env=False) as http:
+        with httpx.Client(base_url=self.url, timeout=30, trust_env=False, verify=PLAIN) as http:
             yield Client(http, self.asked, going, threading.Event())
 
 
