@@ -21,6 +21,10 @@ def only(otlp: Collector, name: str) -> Span:
     return span
 
 
+def is_below(otlp: Collector, name: str, above: str) -> None:
+    until(lambda: ("watcher-api", above) in in_line(otlp, name), SECONDS, f"{name} below {above}")
+
+
 def _tell(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("LOGFIRE_TOKEN", raising=False)
     for name, value in OFTEN.items():
@@ -61,26 +65,16 @@ def test_alerts_and_keys_of_an_issuer_are_spans_of_the_request_that_set_them_off
             client.headers.update(bearing(issuer.token(scope="watcher:admin")))
             _goes_stale(client)
             sent, read = only(otlp, "send/alert"), only(otlp, "read/issuer_keys")
-            for name, above in (("read/issuer_keys", "POST /pipeline"), ("send/alert", "run/send_alerts")):
-                until(
-                    lambda: ("watcher-api", above) in in_line(otlp, name),  # noqa: B023
-                    SECONDS,
-                    f"{name} below {above}",
-                )
-        assert (sent.attributes["watcher.channel"], sent.attributes["watcher.channel.kind"]) == (
-            "ops",
-            "json",
-        )
-        assert (sent.attributes["watcher.outcome"], read.attributes["watcher.outcome"]) == (
-            "delivered",
-            "read",
-        )
+            is_below(otlp, "read/issuer_keys", "POST /pipeline")
+            is_below(otlp, "send/alert", "run/send_alerts")
+        assert sent.attributes["watcher.channel"] == "ops"
+        assert sent.attributes["watcher.channel.kind"] == "json"
+        assert sent.attributes["watcher.outcome"] == "delivered"
+        assert read.attributes["watcher.outcome"] == "read"
         documents = [span for span in otlp.named("GET") if span.parent == read.identity]
-        seen = [] if query else issuer.asked
-        assert [span.attributes["http.target"] for span in documents] == seen
-        assert issuer.asked == (
-            [f"/keys{query}"] if query else ["/.well-known/openid-configuration", "/keys"]
-        )
+        asked = [f"/keys{query}"] if query else ["/.well-known/openid-configuration", "/keys"]
+        assert issuer.asked == asked
+        assert [span.attributes["http.target"] for span in documents] == ([] if query else asked)
         if not query:
             assert issuer.traces == [f"00-{read.trace}-{span.identity}-01" for span in documents]
         assert [span for span in otlp.spans if SECRET in str(span)] == []
