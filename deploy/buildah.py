@@ -23,6 +23,7 @@ SOCKET = Path("run/postgres/.s.PGSQL.5432")
 
 CONTAINER = """
 set -eu
+PATH=$PATH:/usr/sbin:/sbin
 root=$1 socket=$2 user=$3; shift 3
 mount --bind "$root" "$root"
 mount --rbind /dev "$root/dev"
