@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -170,10 +170,13 @@ def unmount(directory: Path) -> None:
 
 
 def suspended(process: psutil.Process) -> list[psutil.Process]:
-    """The process and all below it, which do nothing from now on."""
-    tree = [process, *process.children(recursive=True)]
-    for each in tree:
-        each.suspend()
+    """The process and all below it, which do nothing from now on. Those that were about to end are not among them."""
+    process.suspend()
+    tree = [process]
+    for each in process.children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            each.suspend()
+            tree.append(each)
     return tree
 
 
