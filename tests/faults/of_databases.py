@@ -12,8 +12,8 @@ from functools import partial
 import asyncpg
 
 from tests.faults.fault import Fault, Scene, unmountable
-from tests.faults.system import Stage, resume, suspended
-from tests.integration.programs import until
+from tests.faults.system import Stage
+from tests.integration.programs import resume, suspended, until
 from tests.server import execute
 
 CONNECTIONS = 30

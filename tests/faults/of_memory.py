@@ -4,7 +4,7 @@ import asyncio
 import re
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -69,7 +69,7 @@ class Supervisor:
         while not self._stopping.wait(0.1):
             if self.scene.system.worker.process.poll() is not None:
                 for pid in self.group.members():
-                    if psutil.pid_exists(pid):
+                    with suppress(psutil.NoSuchProcess):
                         psutil.Process(pid).kill()
                 until(lambda: not self.group.members(), 10, "an empty group")
                 self.restarts += 1

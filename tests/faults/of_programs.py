@@ -8,8 +8,7 @@ from functools import partial
 import psutil
 
 from tests.faults.fault import Fault, Scene
-from tests.faults.system import resume, suspended
-from tests.integration.programs import until
+from tests.integration.programs import resume, suspended, until
 from tests.server import fetch
 
 TIMES = 3

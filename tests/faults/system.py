@@ -5,11 +5,9 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-
-import psutil
 
 from tests.broker import PASSWORD, Broker
 from tests.faults.clocks import set_by, told_by
@@ -167,19 +165,3 @@ def mount(directory: Path, megabytes: int) -> None:
 
 def unmount(directory: Path) -> None:
     subprocess.run(["umount", str(directory)], check=True)  # noqa: S607
-
-
-def suspended(process: psutil.Process) -> list[psutil.Process]:
-    """The process and all below it, which do nothing from now on. Those that were about to end are not among them."""
-    process.suspend()
-    tree = [process]
-    for each in process.children(recursive=True):
-        with suppress(psutil.NoSuchProcess):
-            each.suspend()
-            tree.append(each)
-    return tree
-
-
-def resume(tree: list[psutil.Process]) -> None:
-    for each in reversed(tree):
-        each.resume()

@@ -10,7 +10,7 @@ from typing import Self
 import psutil
 
 from tests.broker import Broker
-from tests.integration.programs import POLL_SECONDS, Program, free_port, until
+from tests.integration.programs import POLL_SECONDS, Program, free_port, resume, suspended, until
 from tests.server import fetch
 
 BEGUN = "SELECT message, attempts FROM job_attempt"
@@ -122,13 +122,11 @@ class Cluster:
         masters = [psutil.Process(each.process.pid) for each in self.workers]
 
         def caught() -> bool:
-            tree = [each for master in masters for each in (master, *master.children(recursive=True))]
-            for each in tree:
-                each.suspend()
+            trees = [suspended(master) for master in masters]
             if self._begun() and (not sending or self._sending()):
                 return True
-            for each in reversed(tree):
-                each.resume()
+            for tree in trees:
+                resume(tree)
             return False
 
         until(caught, 60, "a worker at work", slowest=POLL_SECONDS)

@@ -19,7 +19,7 @@ import asyncpg
 import psutil
 import pytest
 
-from tests.integration.programs import until
+from tests.integration.programs import is_over, until
 from watcher.adapters.embedded import EmbeddedPostgres
 
 if TYPE_CHECKING:
@@ -98,7 +98,10 @@ def running(home: Path) -> int:
 
 
 def gone(pid: int) -> bool:
-    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    try:
+        return is_over(psutil.Process(pid))
+    except psutil.NoSuchProcess:
+        return True
 
 
 def locked(path: Path) -> bool:
@@ -161,7 +164,7 @@ class Postgres:
     def end(self, number: signal.Signals) -> None:
         process = self.postmaster()
         process.send_signal(number)
-        until(lambda: not process.is_running() or process.status() == "zombie", 20, "PostgreSQL is down")
+        until(lambda: is_over(process), 20, "PostgreSQL is down")
 
     def start(self) -> None:
         self.cluster.start()

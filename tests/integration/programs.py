@@ -136,6 +136,30 @@ class Program:
         self.process.wait()
 
 
+def is_over(process: psutil.Process) -> bool:
+    """Whether it ended, though its parent may not know yet."""
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+def suspended(process: psutil.Process) -> list[psutil.Process]:
+    """The process and all below it, which do nothing from now on. Those that were about to end are not among them."""
+    process.suspend()
+    tree = [process]
+    for each in process.children(recursive=True):
+        with _gone_is_fine():
+            each.suspend()
+            tree.append(each)
+    return tree
+
+
+def resume(tree: Sequence[psutil.Process]) -> None:
+    for each in reversed(tree):
+        each.resume()
+
+
 @contextmanager
 def _gone_is_fine() -> Iterator[None]:
     try:

@@ -13,6 +13,7 @@ import asyncpg
 import psutil
 
 from tests.integration.clusters import QUICK, end_server, temporary
+from tests.integration.programs import resume, suspended
 from watcher.adapters.embedded import EmbeddedPostgres, binaries
 from watcher.adapters.embedded.account import environment, server_account
 
@@ -37,14 +38,11 @@ class Pair:
     def frozen(self) -> Iterator[None]:
         """For the length of the block the replica says nothing, on connections that stay."""
         server = psutil.Process(int((self.home / "data" / "postmaster.pid").read_text().split()[0]))
-        family = [server, *server.children(recursive=True)]
-        for process in family:
-            process.suspend()
+        family = suspended(server)
         try:
             yield
         finally:
-            for process in family:
-                process.resume()
+            resume(family)
 
     def pause(self) -> None:
         """From now on the replica takes what it is sent, but does not apply it."""
