@@ -43,7 +43,7 @@ def work(
 ) -> int:
     """Runs a worker until it is told to stop; its exit code. `transport` are options of Celery's transport."""
     _log(settings)
-    _leave_soon(settings.worker_concurrency)
+    leave_soon(settings.worker_concurrency)
     app = _application(settings, terms)
     app.conf.broker_transport_options.update(transport)
     observed = has_destination(settings)
@@ -120,7 +120,7 @@ def _metered(container: Container, *, observed: bool) -> Container:
     return metered(container)
 
 
-def _leave_soon(processes: int) -> None:
+def leave_soon(processes: int) -> None:
     """Has a process that ends wait for its worker to hear what it did for as long as that takes, 30 s at most.
 
     A worker that stops looks at one process after the other for half a second; and never at the answer to a job that
